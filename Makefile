@@ -1,0 +1,59 @@
+# `make` rebuilds everything and says how much of it is identical to what is committed; `make help` lists the rest.
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+# The environment's own package, also where another checkout's is on the path.
+export PYTHONPATH := $(CURDIR)/src
+
+.PHONY: all help setup test test-all claims verify bench pull sync record deps report clean
+.DEFAULT_GOAL := all
+
+all: setup ## set up .venv, rebuild what has not been built or restored here, compare with the committed artefacts
+	snakemake --cores --quiet rules
+	postproof verify --here
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/ready ## make .venv with the pinned packages
+
+.venv/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "postproof needs Python 3.11 or newer; found: $$($(PYTHON) --version). Try: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv
+	pip install --quiet --requirement requirements.lock
+	pip install --quiet --no-deps --editable .
+	touch $@
+
+test: setup ## set up and run the tests (minutes); slow and GPU ones are left out
+	pytest -m "not slow and not gpu"
+
+test-all: setup ## the slow ones too
+	pytest -m "not gpu"
+
+claims: setup ## the verdicts as a table
+	postproof claims.show results/*/claims.json
+
+verify: setup ## rebuild from nothing in a temporary clone and compare every artefact with dvc.lock
+	postproof verify
+
+bench: setup ## speed, as ratios measured side by side; writes build/bench.csv
+	postproof bench
+
+pull: setup ## restore artefacts from the DVC remote, and let Snakemake know
+	postproof sync --pull
+
+sync: setup ## let Snakemake know what DVC restored
+	postproof sync
+
+record: setup ## record what is here in dvc.lock and the DVC cache
+	postproof record
+
+deps: setup ## fill in the code dependencies in dvc.yaml
+	postproof dvcfile
+
+report: setup ## Snakemake's own report of all charts, as one HTML file
+	mkdir -p build && snakemake --report build/report.html
+
+clean: ## remove what can be rebuilt, but not .venv and the DVC cache
+	rm -rf data/raw data/prepared results/*/runs results-fast build logs .snakemake

@@ -1,0 +1,1 @@
+"""postproof: the charts and numbers of the posts, rebuilt and judged."""

@@ -1,0 +1,5 @@
+import sys
+
+from postproof.cli import main
+
+sys.exit(main())

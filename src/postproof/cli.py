@@ -1,0 +1,107 @@
+"""The command line, and the one place where an error becomes a message and an exit code.
+
+A command is a module of this package with `add_arguments(parser)` and `main(args)`; its name is its dotted
+path: `python -m postproof mixtral.train_race ...`. Commands are found, not registered: a table of them here
+would make every job depend on every other job's code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib
+import json
+import sys
+import traceback
+from datetime import datetime, timezone
+from pathlib import Path
+
+from postproof import exact
+from postproof.errors import PostproofError, UsageError
+
+PACKAGE = Path(__file__).parent
+BUG_EXIT_CODE = 70
+
+
+def commands() -> dict[str, str]:
+    """Name and first docstring line of every command, without importing any."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+        names |= {ast.unparse(target) for node in tree.body if isinstance(node, ast.Assign) for target in node.targets}
+        if {"add_arguments", "main"} <= names:
+            name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+            found[name] = (ast.get_docstring(tree) or "").split("\n")[0]
+    return found
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    """Global options, the command's name, and the rest of the line for the command itself."""
+    parser = argparse.ArgumentParser(
+        prog="postproof",
+        usage="postproof [--mode exact|fast] [--log FILE] COMMAND ...",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--mode", choices=["exact", "fast"], default="exact", help="same bytes everywhere, or speed")
+    parser.add_argument("--log", type=Path, help="file that takes progress lines and, on failure, one JSON line")
+    parser.add_argument("command", metavar="COMMAND", help="`COMMAND --help` lists its options")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    if not argv or argv[0] in ("-h", "--help"):
+        listing = commands()
+        width = max(map(len, listing))
+        rows = "\n".join(f"  {name:<{width}}  {summary}" for name, summary in listing.items())
+        parser.epilog = f"commands:\n{rows}"
+    return parser.parse_args(argv or ["--help"])
+
+
+def load(name: str):
+    """Imports the command's module.
+
+    Raises UsageError for a name that is no command.
+    """
+    known = commands()
+    if name not in known:
+        raise UsageError(f"no command '{name}'", allowed=", ".join(known), remedy="see `postproof --help`")
+    return importlib.import_module(f"postproof.{name}")
+
+
+def report(error: BaseException, log: Path | None) -> int:
+    """Prints the short message, appends the JSON line to the job's log, returns the exit code."""
+    if isinstance(error, PostproofError):
+        record, code = error.record(), error.exit_code
+        print(f"postproof: {error.family} error: {error}", file=sys.stderr)
+    else:
+        code = BUG_EXIT_CODE
+        record = {"level": "error", "family": "bug", "exit_code": code, "message": f"{type(error).__name__}: {error}"}
+        record["traceback"] = traceback.format_exception(error)
+        traceback.print_exception(error)
+        print("postproof: this is a bug in postproof, not in what it was given", file=sys.stderr)
+    if log is not None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"time": datetime.now(timezone.utc).isoformat(timespec="seconds")} | record) + "\n")
+    return code
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs one command; returns 0, or the exit code of the family of errors that stopped it."""
+    options = parse(sys.argv[1:] if argv is None else argv)
+    try:
+        if options.mode == "exact":
+            exact.pin()
+        module = load(options.command)
+        parser = argparse.ArgumentParser(prog=f"postproof {options.command}", description=module.__doc__)
+        module.add_arguments(parser)
+        args = parser.parse_args(options.arguments)
+        args.mode, args.log = options.mode, options.log
+        return module.main(args) or 0
+    except KeyboardInterrupt:
+        print("postproof: interrupted", file=sys.stderr)
+        return 130
+    except Exception as error:
+        return report(error, options.log)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

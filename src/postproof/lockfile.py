@@ -1,0 +1,42 @@
+"""The artefacts that dvc.lock records: path and md5 of each, by stage."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from pathlib import Path
+
+from postproof import params
+from postproof.errors import EngineError
+
+LOCK_FILE = "dvc.lock"
+
+
+@dataclasses.dataclass(frozen=True)
+class Artefact:
+    stage: str
+    path: str
+    md5: str
+
+
+def read(root: Path) -> list[Artefact]:
+    """All recorded outputs, in the lock file's order.
+
+    Raises EngineError when there is no lock file or it records no output.
+    """
+    lock_file = root / LOCK_FILE
+    if not lock_file.is_file():
+        raise EngineError("nothing is recorded", file=lock_file, remedy="run `snakemake --cores`, then `make record`")
+    stages = params.load(lock_file)["stages"]
+    artefacts = [
+        Artefact(name, out["path"], out["md5"]) for name, stage in stages.items() for out in stage.get("outs", ())
+    ]
+    if not artefacts:
+        raise EngineError("no output is recorded", file=lock_file, remedy="run `snakemake --cores`, then `make record`")
+    return artefacts
+
+
+def md5(path: Path) -> str:
+    """DVC's hash of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()

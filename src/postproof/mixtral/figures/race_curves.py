@@ -1,0 +1,40 @@
+"""What the charts of the race share: the table, and one curve per arm with its seeds behind it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from postproof import files
+from postproof.variants import VARIANTS
+
+FLOPS_LABEL = "cumulative training FLOPs"
+COLUMNS = ["arm", "seed", "protocol", "step", "cumulative_flops", "tokens_seen", "train_loss", "val_loss", "val_perplexity"]
+
+
+def read(path: Path) -> pd.DataFrame:
+    """The metrics table, after a look at the identities that the charts rest on.
+
+    Raises ArtefactError when a column is missing, AssertionError when an identity does not hold.
+    """
+    table = files.read_csv(path, COLUMNS)
+    assert np.allclose(np.exp(table["val_loss"]), table["val_perplexity"], rtol=1e-6), "perplexity is not exp(loss)"
+    flops_per_step = (table["cumulative_flops"] / table["step"]).groupby(table["arm"]).nunique()
+    assert (flops_per_step == 1).all(), "FLOPs per step change within an arm"
+    return table
+
+
+def draw(axes: Axes, table: pd.DataFrame, x: str, y: str) -> None:
+    """Per arm: every seed as a thin line, their mean with markers, and a band of one standard deviation of single runs."""
+    for arm, runs in table.groupby("arm", sort=True):
+        variant = VARIANTS[arm]
+        for _, run in runs.groupby("seed"):
+            axes.plot(run[x], run[y], color=variant.colour, linewidth=0.7, alpha=0.45)
+        at_x = runs.groupby(x)[y]
+        mean, spread = at_x.mean(), at_x.std(ddof=1).fillna(0)
+        axes.fill_between(mean.index, mean - spread, mean + spread, color=variant.colour, alpha=0.15, linewidth=0)
+        label = f"{variant.long}: mean of {runs['seed'].nunique()} seeds"
+        axes.plot(mean.index, mean, color=variant.colour, marker=variant.marker, markersize=4, linewidth=1.8, label=label)

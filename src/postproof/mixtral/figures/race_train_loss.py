@@ -1,0 +1,22 @@
+"""Chart: training loss at the checkpoints over cumulative FLOPs, dense against MoE."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+
+from postproof import plotting
+from postproof.mixtral.figures import race_curves
+
+add_arguments = plotting.add_figure_arguments
+
+
+def main(args) -> None:
+    table = race_curves.read(args.table)
+    plotting.style()
+    figure, axes = plt.subplots(figsize=(6.4, 4.4))
+    # The training loss is the same under both validation protocols.
+    race_curves.draw(axes, table[table["protocol"] == "as_posted"], "cumulative_flops", "train_loss")
+    axes.set(xlabel=race_curves.FLOPS_LABEL, ylabel="training loss of the step's batch (nats per character)")
+    axes.set_title("Training loss at each checkpoint (thin: single seeds; band: ± 1 sd)", fontsize=10)
+    axes.legend()
+    plotting.save(figure, args.out_svg, args.out_png)

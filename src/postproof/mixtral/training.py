@@ -1,0 +1,208 @@
+"""The one training loop that every arm goes through: a FLOP budget, checkpoints on the way, and resumption.
+
+A run draws from three independent random streams (initial weights, training batches, validation batches), each made
+from the seed alone, so that both arms of one seed see the same batches in the same order.
+
+At each checkpoint the validation loss is taken twice: `as_posted`, over batches drawn anew, and `fixed_windows`, over
+the consecutive windows that tile the whole validation split, the same every time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from postproof import files
+from postproof.data.prepare_corpus import Corpus
+from postproof.errors import TrainingError
+from postproof.mixtral.flops import step_flops
+from postproof.mixtral.model import Decoder, ModelSizes
+from postproof.progress import Progress
+
+STREAMS = ("weights", "train_batches", "val_batches")
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingSettings:
+    """The section `training` of an experiment in params.yaml."""
+
+    batch: int
+    learning_rate: float
+    budget_flops: float
+    checkpoint_flops: float
+    val_batches: int
+
+
+def stream(seed: int, name: str) -> torch.Generator:
+    """An independent generator for one use of the seed."""
+    entropy = np.random.SeedSequence((seed, STREAMS.index(name))).generate_state(1, np.uint32)
+    return torch.Generator().manual_seed(int(entropy[0]))
+
+
+def windows_at(tokens: Tensor, starts: Tensor, sequence: int) -> tuple[Tensor, Tensor]:
+    """Inputs and next-token targets, both (len(starts), sequence)."""
+    windows = tokens.unfold(0, sequence + 1, 1)[starts]
+    return windows[:, :-1], windows[:, 1:]
+
+
+def random_windows(tokens: Tensor, sequence: int, batch: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    return windows_at(tokens, torch.randint(len(tokens) - sequence, (batch,), generator=generator), sequence)
+
+
+def tiling_windows(tokens: Tensor, sequence: int, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """The windows that start at 0, T, 2T, ...; a rest shorter than one window is left out."""
+    starts = torch.arange(0, len(tokens) - sequence, sequence)
+    for chunk in starts.split(batch):
+        yield windows_at(tokens, chunk, sequence)
+
+
+@dataclasses.dataclass
+class Run:
+    """One arm with one seed, from the first step to the budget.
+
+    `fingerprint` names all that decides the run's bytes; a saved state of another fingerprint is not resumed.
+    """
+
+    arm: str
+    seed: int
+    sizes: ModelSizes
+    settings: TrainingSettings
+    corpus: Corpus
+    device: torch.device
+
+    def __post_init__(self):
+        torch.use_deterministic_algorithms(self.device.type == "cpu")
+        torch.manual_seed(stream(self.seed, "weights").initial_seed())
+        self.model = Decoder(self.arm, self.sizes, len(self.corpus.vocabulary)).to(self.device)
+        # The fused optimiser needs no elementwise square root, which ATen leaves to the processor.
+        self.optimiser = torch.optim.AdamW(self.model.parameters(), lr=self.settings.learning_rate, fused=True)
+        self.train_batches = stream(self.seed, "train_batches")
+        self.val_batches = stream(self.seed, "val_batches")
+        self.flops_per_step = step_flops(self.arm, self.sizes, self.settings.batch)
+        self.total_steps = math.ceil(self.settings.budget_flops / self.flops_per_step)
+        self.step = 0
+        self.rows: list[dict] = []
+
+    @property
+    def fingerprint(self) -> str:
+        sources = sorted(
+            module.__file__ for name, module in sys.modules.items() if name.partition(".")[0] == "postproof"
+        )
+        decided_by = {
+            "run": [self.arm, self.seed, dataclasses.asdict(self.sizes), dataclasses.asdict(self.settings)],
+            "corpus": [hashlib.sha256(part.numpy().tobytes()).hexdigest() for part in (self.corpus.train, self.corpus.val)],
+            "code": [files.sha256(source) for source in sources],
+            "device": self.device.type,
+            "torch": torch.__version__,
+        }
+        return hashlib.sha256(json.dumps(decided_by).encode()).hexdigest()
+
+    def to_budget(self, state_file: Path, log: Path | None) -> list[dict]:
+        """Trains until the budget is spent, from `state_file` on if it holds an earlier part of this very run.
+
+        Returns one row per checkpoint. Raises TrainingError when a loss is not finite, ArtefactError when the state
+        file is damaged.
+        """
+        if state_file.exists():
+            self._resume(state_file)
+        with Progress(f"{self.arm}-seed{self.seed}", self.total_steps, log, done=self.step) as progress:
+            progress.line(f"{self.total_steps - self.step} of {self.total_steps} steps to go")
+            while self.step < self.total_steps:
+                train_loss = self._train_step()
+                if self._passed_checkpoint():
+                    self.rows.append(self._row(train_loss))
+                    self._save(state_file)
+                    progress.line(", ".join(f"{key} {value:.6g}" for key, value in list(self.rows[-1].items())[2:]))
+                progress.advance()
+        return self.rows
+
+    def _train_step(self) -> float:
+        inputs, targets = random_windows(
+            self.corpus.train, self.sizes.sequence, self.settings.batch, self.train_batches
+        )
+        self.optimiser.zero_grad()
+        loss = self.model.loss(inputs.to(self.device), targets.to(self.device))
+        self._check_finite(loss.item(), "training")
+        loss.backward()
+        self.optimiser.step()
+        self.step += 1
+        return loss.item()
+
+    def _passed_checkpoint(self) -> bool:
+        """Whether this step took the cumulative FLOPs past a multiple of `checkpoint_flops`, or was the last."""
+        before, after = (
+            int(step * self.flops_per_step // self.settings.checkpoint_flops) for step in (self.step - 1, self.step)
+        )
+        return after > before or self.step == self.total_steps
+
+    def _row(self, train_loss: float) -> dict:
+        sequence, batch = self.sizes.sequence, self.settings.batch
+        drawn_anew = (
+            random_windows(self.corpus.val, sequence, batch, self.val_batches) for _ in range(self.settings.val_batches)
+        )
+        return {
+            "arm": self.arm,
+            "seed": self.seed,
+            "step": self.step,
+            "cumulative_flops": self.step * self.flops_per_step,
+            "tokens_seen": self.step * batch * sequence,
+            "train_loss": train_loss,
+            "val_loss_as_posted": self._mean_loss(drawn_anew),
+            "val_loss_fixed_windows": self._mean_loss(tiling_windows(self.corpus.val, sequence, batch)),
+        }
+
+    @torch.no_grad()
+    def _mean_loss(self, batches: Iterator[tuple[Tensor, Tensor]]) -> float:
+        """Mean loss per token over all batches, summed in double precision."""
+        total, tokens = 0.0, 0
+        for inputs, targets in batches:
+            total += self.model.loss(inputs.to(self.device), targets.to(self.device)).item() * targets.numel()
+            tokens += targets.numel()
+        self._check_finite(total, "validation")
+        return total / tokens
+
+    def _check_finite(self, loss: float, which: str) -> None:
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"{which} loss is {loss}",
+                arm=self.arm,
+                seed=self.seed,
+                step=self.step,
+                learning_rate=self.settings.learning_rate,
+                remedy="lower the learning rate in params.yaml; nothing of this run was written",
+            )
+
+    def _save(self, state_file: Path) -> None:
+        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        for index, slots in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{index}.{slot}": value for slot, value in slots.items()}
+        tensors["rng.train_batches"] = self.train_batches.get_state()
+        tensors["rng.val_batches"] = self.val_batches.get_state()
+        files.save_tensors(state_file, tensors, {"fingerprint": self.fingerprint, "step": self.step, "rows": self.rows})
+
+    def _resume(self, state_file: Path) -> None:
+        tensors, metadata = files.load_tensors(state_file)
+        if metadata["fingerprint"] != self.fingerprint:
+            return
+        self.model.load_state_dict(_below("model.", tensors))
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, value in _below("optimiser.", tensors).items():
+            index, slot = name.split(".")
+            state.setdefault(int(index), {})[slot] = value
+        self.optimiser.load_state_dict(self.optimiser.state_dict() | {"state": state})
+        self.train_batches.set_state(tensors["rng.train_batches"])
+        self.val_batches.set_state(tensors["rng.val_batches"])
+        self.step, self.rows = metadata["step"], metadata["rows"]
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

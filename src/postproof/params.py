@@ -1,0 +1,116 @@
+"""params.yaml, checked as a whole before the DAG is built.
+
+Jobs get sections of it (sections.py) and do not import this module: a new post's checks retrain nothing.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from postproof.errors import ParamsError
+from postproof.mixtral import relations as mixtral
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML in which a key that stands twice is an error: the second would silently win."""
+
+    def construct_mapping(self, node, deep=False):
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def load(path: Path | str) -> Any:
+    """The content of a YAML file.
+
+    Raises ParamsError when it is missing, not YAML, or a key stands twice.
+    """
+    try:
+        return yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_StrictLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ParamsError("cannot read parameters", file=path, remedy="mend the file, or `git checkout` it") from error
+
+
+def validate(params: Any, file: str, schema_file: Path | str) -> None:
+    """Checks types, ranges and unknown keys by the schema, then the relations between keys.
+
+    Raises ParamsError with file, key, value and what is allowed, for the first thing that is wrong.
+    """
+    import jsonschema
+
+    schema = _closed(load(schema_file))
+    errors = jsonschema.Draft202012Validator(schema).iter_errors(params)
+    error = jsonschema.exceptions.best_match(errors, key=lambda error: -len(error.absolute_path))
+    if error is not None:
+        raise _explain(error, file)
+    _check_device(params, file)
+    mixtral.check(params["mixtral"], file)
+
+
+def look_up(params: Mapping, key: str) -> Any:
+    """The value at a dotted key, e.g. `mixtral.race.model`."""
+    for part in key.split("."):
+        params = params[part]
+    return params
+
+
+def _closed(schema: dict) -> dict:
+    """The schema with every object closed: all its properties required, no others allowed."""
+    if "properties" not in schema:
+        return schema
+    properties = {key: _closed(value) for key, value in schema["properties"].items()}
+    closed = {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+    return schema | closed
+
+
+def _explain(error, file: str) -> ParamsError:
+    """Our message for one jsonschema error."""
+    key = ".".join(str(part) for part in error.absolute_path) or "(top level)"
+    if error.validator in ("additionalProperties", "required"):
+        known = list(error.schema["properties"])
+        missing = [name for name in known if name not in error.instance]
+        unknown = [name for name in error.instance if name not in known]
+        if unknown:
+            close = difflib.get_close_matches(str(unknown[0]), known, n=1)
+            remedy = f"did you mean {close[0]}?" if close else "remove it"
+            return ParamsError(
+                f"unknown key {unknown[0]}", file=file, section=key, value=error.instance[unknown[0]],
+                allowed=", ".join(known), remedy=remedy,
+            )  # fmt: skip
+        return ParamsError(f"missing key {missing[0]}", file=file, section=key, allowed=", ".join(known), remedy="add it")
+    return ParamsError(
+        "value is not allowed", file=file, key=key, value=json.dumps(error.instance), allowed=_allowed(error),
+        remedy="change it",
+    )  # fmt: skip
+
+
+def _allowed(error) -> str:
+    """The schema of one value in words."""
+    words = {
+        "type": "{}",
+        "enum": "one of {}",
+        "minimum": "at least {}",
+        "exclusiveMinimum": "more than {}",
+        "maximum": "at most {}",
+        "exclusiveMaximum": "less than {}",
+        "minLength": "at least {} character",
+        "minItems": "at least {} item",
+        "uniqueItems": "no item twice",
+    }
+    return ", ".join(words[name].format(value) for name, value in error.schema.items() if name in words)
+
+
+def _check_device(params: Mapping, file: str) -> None:
+    if params["mode"] == "exact" and params["device"] != "cpu":
+        raise ParamsError(
+            "exact mode runs on the CPU only", file=file, key="device", value=params["device"], allowed="cpu",
+            remedy=f"for this device: snakemake --cores --config mode=fast device={params['device']}",
+        )  # fmt: skip

@@ -1,0 +1,37 @@
+"""Record what is in the working tree in dvc.lock and the DVC cache (`make record`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from postproof import dvcfile, files, lockfile
+from postproof.sync import run
+
+
+def add_arguments(parser) -> None:
+    pass
+
+
+def main(args) -> None:
+    run("dvc", "commit", "--force", "--quiet")
+    dropped = drop_stale(Path.cwd())
+    for name in dropped:
+        print(f"{lockfile.LOCK_FILE}: dropped {name}, which dvc.yaml no longer has")
+    print(f"recorded {len(lockfile.read(Path.cwd()))} artefacts; commit {lockfile.LOCK_FILE} and results/ with Git")
+
+
+def drop_stale(root: Path) -> list[str]:
+    """Removes the stages from dvc.lock that dvc.yaml no longer has (a removed seed, say): DVC leaves them in."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    path = root / lockfile.LOCK_FILE
+    document = yaml.load(path.read_text(encoding="utf-8"))
+    current = {stage.name for stage in dvcfile.stages(root)}
+    stale = [name for name in document["stages"] if name not in current]
+    if stale:
+        for name in stale:
+            del document["stages"][name]
+        with files.atomic(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+            yaml.dump(document, file)
+    return stale

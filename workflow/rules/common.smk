@@ -1,0 +1,58 @@
+# What all rules share: valid parameters, the code of a command as input, sections of params.yaml, and failed jobs.
+import json
+import os
+import sys
+
+from postproof import cli, codegraph, params
+from postproof.errors import PostproofError
+
+try:
+    params.validate(config, "params.yaml", "workflow/schemas/params.schema.yaml")
+    if os.path.exists("params.yaml"):
+        params.load("params.yaml")  # a key that stands twice is lost by the time it reaches `config`
+except PostproofError as error:
+    sys.exit(cli.report(error, log=None))
+
+# Rules say `python`: it is the one that runs Snakemake, also where its environment is not activated.
+os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
+
+RESULTS = "results" if config["mode"] == "exact" else "results-fast"
+POSTPROOF = f"python -m postproof --mode {config['mode']}"
+# Exact jobs are one thread each and run side by side; a fast one takes what there is.
+TRAINING_THREADS = 1 if config["mode"] == "exact" else workflow.cores
+# Stems of each post's metrics tables; the rule file of the post fills in its own.
+TABLES = {}
+
+
+wildcard_constraints:
+    arm=r"[a-z_]+",
+    seed=r"\d+",
+    post=r"[a-z0-9_]+",
+    stem=r"[a-z0-9_]+",
+
+
+class Section(str):
+    """A part of params.yaml as a job gets it: plain text, or JSON. `key` says which part."""
+
+    def __new__(cls, key):
+        value = params.look_up(config, key)
+        section = super().__new__(cls, value if isinstance(value, str) else json.dumps(value))
+        section.key = key
+        return section
+
+
+def section(key):
+    # A function: in a plain string, Snakemake would take the braces of JSON for wildcards.
+    return lambda wildcards: Section(key)
+
+
+def code(command):
+    return codegraph.closure(command)
+
+
+onerror:
+    # Outputs are flagged `update`, so that a job that fails leaves the last good files in place. Snakemake would then
+    # take them for current; marked as incomplete, they are made again by the next run (profiles/default).
+    for job in workflow.dag.jobs:
+        if workflow.dag.needrun(job) and not workflow.dag.finished(job):
+            workflow.persistence.started(job)
