@@ -11,26 +11,35 @@ import dataclasses
 import logging
 from pathlib import Path
 
+from postproof import params
+
+PROFILE = Path("profiles/default/config.yaml")
+
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """Paths are relative to the repository's root; `params` maps dotted keys of params.yaml to what the job gets."""
+    """Paths are relative to the repository's root; `params` pairs dotted keys of params.yaml with what the job gets.
+
+    `needed` says whether Snakemake would run the job now.
+    """
 
     rule: str
     inputs: frozenset[str]
     code: frozenset[str]
     outputs: frozenset[str]
     params: frozenset[tuple[str, str]]
+    needed: bool
 
 
 def jobs(root: Path) -> list[Job]:
-    """All jobs behind the default target of the Snakefile in `root`, whether or not they are up to date.
+    """All jobs behind the default target of the Snakefile in `root`, up to date or not.
 
     The caller's working directory must be `root`: the Snakefile reads files relative to it.
     """
     from snakemake.api import ConfigSettings, DAGSettings, OutputSettings, SnakemakeApi, StorageSettings
     from snakemake.settings.types import Quietness, ResourceSettings
 
+    checksum_limit = params.load(root / PROFILE)["max-checksum-file-size"]
     with SnakemakeApi(OutputSettings(quiet={Quietness.ALL}, verbose=False)) as api:
         logging.getLogger("snakemake").setLevel(logging.ERROR)
         workflow_api = api.workflow(
@@ -40,14 +49,14 @@ def jobs(root: Path) -> list[Job]:
             snakefile=root / "Snakefile",
             workdir=root,
         )
-        workflow_api.dag(dag_settings=DAGSettings())
+        workflow_api.dag(dag_settings=DAGSettings(force_incomplete=True, max_checksum_file_size=checksum_limit))
         workflow = workflow_api._workflow
-        workflow._prepare_dag(forceall=True, ignore_incomplete=True, lock_warn_only=True)
+        workflow._prepare_dag(forceall=False, ignore_incomplete=False, lock_warn_only=True)
         workflow._build_dag()
-        return [_job(job) for job in workflow.dag.jobs if job.rule.name != "all"]
+        return [_job(job, workflow.dag.needrun(job)) for job in workflow.dag.jobs if job.rule.name != "all"]
 
 
-def _job(job) -> Job:
+def _job(job, needed: bool) -> Job:
     code = {str(path) for path in job.input if str(path).startswith("src/")}
     return Job(
         rule=job.rule.name,
@@ -55,4 +64,5 @@ def _job(job) -> Job:
         code=frozenset(code),
         outputs=frozenset(map(str, job.output)),
         params=frozenset((value.key, str(value)) for value in job.params),
+        needed=needed,
     )

@@ -92,6 +92,8 @@ def read_csv(path: Path | str, columns: Sequence[str] = ()) -> pandas.DataFrame:
         table = pandas.read_csv(path)
     except ValueError as error:
         raise ArtefactError("cannot read table", file=path, remedy=_REBUILD) from error
+    if not isinstance(table.index, pandas.RangeIndex):
+        raise ArtefactError("table has rows longer than its header", file=path, remedy=_REBUILD)
     if table.empty:
         raise ArtefactError("table has no rows", file=path, remedy=_REBUILD)
     missing = [column for column in columns if column not in table.columns]

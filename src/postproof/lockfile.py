@@ -36,6 +36,11 @@ def read(root: Path) -> list[Artefact]:
     return artefacts
 
 
+def unchanged(root: Path) -> bool:
+    """Whether every recorded output is there with the recorded bytes."""
+    return all((root / item.path).is_file() and md5(root / item.path) == item.md5 for item in read(root))
+
+
 def md5(path: Path) -> str:
     """DVC's hash of a file."""
     with open(path, "rb") as file:

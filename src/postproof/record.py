@@ -9,10 +9,18 @@ from postproof.sync import run
 
 
 def add_arguments(parser) -> None:
-    pass
+    parser.add_argument(
+        "--unchanged",
+        action="store_true",
+        help="only fill the DVC cache, and only when everything is as dvc.lock says (after a rebuild in a fresh clone)",
+    )
 
 
 def main(args) -> None:
+    if args.unchanged:
+        if Path(lockfile.LOCK_FILE).exists() and lockfile.unchanged(Path.cwd()):
+            run("dvc", "commit", "--force", "--quiet")
+        return
     run("dvc", "commit", "--force", "--quiet")
     dropped = drop_stale(Path.cwd())
     for name in dropped:

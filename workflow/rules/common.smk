@@ -50,6 +50,13 @@ def code(command):
     return codegraph.closure(command)
 
 
+onsuccess:
+    # A rebuild in a fresh clone makes the bytes that dvc.lock records, but not DVC's cache of them. Under `dvc repro`
+    # DVC does that itself.
+    if config["mode"] == "exact" and "DVC_STAGE" not in os.environ:
+        shell("python -m postproof record --unchanged")
+
+
 onerror:
     # Outputs are flagged `update`, so that a job that fails leaves the last good files in place. Snakemake would then
     # take them for current; marked as incomplete, they are made again by the next run (profiles/default).

@@ -125,6 +125,8 @@ def _record(post: Document, tables: Mapping[str, Table], claim: Claim, got: list
     else:
         given = _in_unit(got[0], figure) if figure else got[0]
     outcome = RULES[claim.rule].decide(figure.value if figure else None, given, **claim.options)
+    if outcome.holds is None:
+        return record | {"needs": outcome.reason}
     held = Verdict.HOLDS_IF if claim.condition else Verdict.HOLDS
     record["verdict"] = (held if outcome.holds else Verdict.DOES_NOT_HOLD).value
     record["reason"] = outcome.reason

@@ -1,0 +1,30 @@
+"""The same bytes from any directory, with any number of cores, in any locale, time zone and hash seed."""
+
+
+def test_bytes_do_not_depend_on_the_surroundings(built, tmp_path):
+    clone = built.clone(tmp_path / "ä directory with blanks")
+    surroundings = dict(
+        LC_ALL="C", LANG="tr_TR.UTF-8", TZ="Pacific/Kiritimati", PYTHONHASHSEED="12345", OMP_NUM_THREADS="2",
+        OPENBLAS_CORETYPE="Prescott", SOURCE_DATE_EPOCH="1", MPLBACKEND="svg",
+    )  # fmt: skip
+    # Default target, and the only job of each kind at a time instead of two side by side.
+    clone.snakemake("--forceall", cores=1, **surroundings)
+    assert clone.artefacts() == built.artefacts()
+
+
+def test_verify_rebuilds_from_nothing_and_counts(built):
+    done = built.run("python", "-m", "postproof", "verify")
+    lines = done.stdout.strip().splitlines()
+    artefacts = len(lines) - 1
+    assert artefacts == sum(line.startswith("identical ") for line in lines)
+    assert lines[-1].startswith(f"{artefacts} of {artefacts} artefacts identical")
+
+
+def test_verify_tells_what_differs_and_fails(checkout):
+    table = checkout.path / "results/mixtral/metrics/race.csv"
+    table.write_text(table.read_text().replace("dense,7,as_posted", "dense,9,as_posted", 1))
+    (checkout.path / "results/mixtral/figures/race_train_loss.svg").unlink()
+    done = checkout.run("python", "-m", "postproof", "verify", "--here", check=False)
+    assert done.returncode == 1
+    assert "different        results/mixtral/metrics/race.csv" in done.stdout
+    assert "missing          results/mixtral/figures/race_train_loss.svg" in done.stdout

@@ -1,0 +1,99 @@
+"""Snakemake and DVC run one DAG: they agree on what there is to do, before and after every kind of change."""
+
+import pytest
+
+from workflow_helpers import FIGURES, RUNS, TABLES_ON
+
+NOTHING = {"snakemake": set(), "dvc": set()}
+
+
+def both(jobs: set[str]) -> dict[str, set[str]]:
+    return {"snakemake": jobs, "dvc": jobs}
+
+
+def test_after_a_rebuild_from_scratch_there_is_nothing_to_do(built, tmp_path):
+    clone = built.clone(tmp_path / "clone")
+    clone.snakemake()
+    assert "Nothing to be done" in clone.snakemake("--dry-run")
+    assert clone.dvc("status", "--json").strip() == "{}"
+    assert clone.git("status", "--porcelain") == "", "the committed tables and figures came out the same"
+
+
+def test_clone_and_pull_leave_nothing_to_do_and_both_notice_the_next_change(built, tmp_path):
+    origin = built.copy(tmp_path / "origin")
+    origin.dvc("remote", "add", "--default", "store", str(tmp_path / "store"))
+    origin.dvc("push")
+    origin.git("commit", "--quiet", "--all", "--message=remote")
+    clone = origin.clone(tmp_path / "clone")
+    clone.make("pull")
+    assert clone.plan() == NOTHING
+    assert clone.artefacts() == origin.artefacts()
+
+    clone.set_params({"mixtral.race.training": {"learning_rate": 1e-3}})
+    assert clone.plan() == both(RUNS | TABLES_ON | FIGURES)
+
+
+def test_a_parameter_put_back_is_restored_from_the_run_cache_without_training(checkout):
+    before = checkout.artefacts()
+    checkout.set_params({"mixtral.race.training": {"learning_rate": 1e-3}})
+    checkout.dvc("repro")
+    changed = checkout.artefacts()
+    assert all(changed[run] != before[run] for run in RUNS)
+
+    checkout.set_params({"mixtral.race.training": {"learning_rate": 3e-4}})
+    output = checkout.dvc("repro")
+    assert "Running stage 'train_race" not in output and "is cached - skipping run" in output
+    assert checkout.artefacts() == before
+    checkout.make("sync")
+    assert checkout.plan() == NOTHING
+
+
+@pytest.mark.parametrize(
+    "file, jobs",
+    [
+        ("src/postproof/mixtral/figures/race_train_loss.py", {"results/mixtral/figures/race_train_loss.png"}),
+        ("src/postproof/plotting.py", FIGURES),
+        ("src/postproof/mixtral/moe.py", RUNS | TABLES_ON | FIGURES),
+        ("src/postproof/claims/rules.py", {"results/mixtral/claims.json"}),
+        ("claims/mixtral.yaml", {"results/mixtral/claims.json"}),
+        ("src/postproof/params.py", set()),
+        ("src/postproof/another_post/testbed.py", set()),
+        ("claims/another_post.yaml", set()),
+    ],
+)
+def test_an_edited_file_reruns_what_depends_on_it_and_nothing_else(checkout, file, jobs):
+    checkout.append(file, "\n# A comment.\n")
+    assert checkout.plan() == both(jobs)
+
+
+def test_a_seed_added_is_one_run_per_arm_and_removed_leaves_nothing_behind(checkout):
+    before = checkout.artefacts()
+    new_runs = {f"results/mixtral/runs/race/{arm}-seed30.csv" for arm in ("dense", "moe")}
+
+    checkout.set_params({"mixtral.race": {"seeds": [7, 8, 30]}})
+    assert checkout.plan() == both(new_runs | TABLES_ON | FIGURES)
+    checkout.snakemake()
+    assert ",30," in (checkout.path / "results/mixtral/metrics/race.csv").read_text()
+    checkout.make("record")
+    assert checkout.plan() == NOTHING
+
+    checkout.set_params({"mixtral.race": {"seeds": [7, 8]}})
+    assert checkout.plan() == both(TABLES_ON | FIGURES)
+    checkout.snakemake()
+    assert checkout.artefacts() == before
+    checkout.make("record")
+    assert checkout.plan() == NOTHING
+    assert "seed30" not in (checkout.path / "dvc.lock").read_text()
+
+
+def test_a_seed_removed_through_dvc_leaves_nothing_behind_either(checkout):
+    checkout.set_params({"mixtral.race": {"seeds": [8]}})
+    checkout.dvc("repro")
+    assert not [path for path in checkout.artefacts() if "seed7." in path]
+    assert ",7," not in (checkout.path / "results/mixtral/metrics/race.csv").read_text()
+
+
+def test_sync_refuses_files_that_are_not_the_recorded_ones(checkout):
+    checkout.append("results/mixtral/metrics/race.csv", "tampered\n")
+    done = checkout.run("python", "-m", "postproof", "sync", check=False)
+    assert done.returncode == 16 and "race_metrics" in done.stderr
