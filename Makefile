@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # The environment's own package, also where another checkout's is on the path.
 export PYTHONPATH := $(CURDIR)/src
 
-.PHONY: all help setup test test-all claims verify bench pull sync record deps report clean
+.PHONY: all help setup test test-all lint claims readme plan verify bench pull sync record deps report clean
 .DEFAULT_GOAL := all
 
 all: setup ## set up .venv, rebuild what has not been built or restored here, compare with the committed artefacts
@@ -25,14 +25,28 @@ setup: .venv/ready ## make .venv with the pinned packages
 	pip install --quiet --no-deps --editable .
 	touch $@
 
-test: setup ## set up and run the tests (minutes); slow and GPU ones are left out
+.venv/hub: .venv/ready requirements-hub.lock
+	pip install --quiet --requirement requirements-hub.lock
+	touch $@
+
+test: .venv/hub ## set up and run the tests (minutes); slow and GPU ones are left out
 	pytest -m "not slow and not gpu"
 
-test-all: setup ## the slow ones too
+test-all: .venv/hub ## the slow ones too
 	pytest -m "not gpu"
+
+lint: setup ## style and common slips
+	ruff check
+	ruff format --check
 
 claims: setup ## the verdicts as a table
 	postproof claims.show results/*/claims.json
+
+readme: setup ## fill the table of README.md from the verdicts
+	postproof claims.readme results/*/claims.json
+
+plan: setup ## which jobs Snakemake and DVC would run now
+	postproof plan
 
 verify: setup ## rebuild from nothing in a temporary clone and compare every artefact with dvc.lock
 	postproof verify

@@ -13,7 +13,7 @@ import importlib
 import json
 import sys
 import traceback
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from postproof import exact
@@ -80,7 +80,7 @@ def report(error: BaseException, log: Path | None) -> int:
     if log is not None:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"time": datetime.now(timezone.utc).isoformat(timespec="seconds")} | record) + "\n")
+            file.write(json.dumps({"time": datetime.now(UTC).isoformat(timespec="seconds")} | record) + "\n")
     return code
 
 

@@ -99,7 +99,10 @@ def _templated(group: str, code_by_item: dict[str, frozenset[str]], keys: list[s
     """The code of all items as one set of paths, `${item.KEY}` standing for the value of a one-key matrix."""
     common = frozenset.intersection(*code_by_item.values())
     templates = {
-        frozenset(path.replace(f"/{item}.py", f"/${{item.{keys[0]}}}.py") if len(keys) == 1 else path for path in code - common)
+        frozenset(
+            path.replace(f"/{item}.py", f"/${{item.{keys[0]}}}.py") if len(keys) == 1 else path
+            for path in code - common
+        )
         for item, code in code_by_item.items()
     }
     if len(templates) != 1:

@@ -128,7 +128,9 @@ def load_tensors(path: Path | str) -> tuple[dict[str, torch.Tensor], Any]:
             metadata = json.loads((file.metadata() or {})["json"])
             return {name: file.get_tensor(name) for name in file.keys()}, metadata
     except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise ArtefactError("cannot read tensors: missing, truncated or not ours", file=path, remedy=_REBUILD) from error
+        raise ArtefactError(
+            "cannot read tensors: missing, truncated or not ours", file=path, remedy=_REBUILD
+        ) from error
 
 
 _REBUILD = "delete the file and run `snakemake --cores`, or restore it with `dvc checkout FILE`"

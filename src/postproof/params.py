@@ -85,11 +85,23 @@ def _explain(error, file: str) -> ParamsError:
                 f"unknown key {unknown[0]}", file=file, section=key, value=error.instance[unknown[0]],
                 allowed=", ".join(known), remedy=remedy,
             )  # fmt: skip
-        return ParamsError(f"missing key {missing[0]}", file=file, section=key, allowed=", ".join(known), remedy="add it")
+        return ParamsError(
+            f"missing key {missing[0]}", file=file, section=key, allowed=", ".join(known), remedy="add it"
+        )
     return ParamsError(
         "value is not allowed", file=file, key=key, value=json.dumps(error.instance), allowed=_allowed(error),
-        remedy="change it",
+        remedy=_number_in_yaml(error) or "change it",
     )  # fmt: skip
+
+
+def _number_in_yaml(error) -> str:
+    """What to write instead of a number such as 3e-4, which YAML 1.1 takes for text: it wants a point before the e."""
+    if error.schema.get("type") not in ("number", "integer") or not isinstance(error.instance, str):
+        return ""
+    try:
+        return f"this is text to YAML; write {float(error.instance):.1e}"
+    except ValueError:
+        return ""
 
 
 def _allowed(error) -> str:

@@ -47,7 +47,9 @@ def clone_head(root: Path, clone: Path) -> Path:
     """A clone of the last commit. Changes that are not committed are not part of it, which is said."""
     git = ["git", "-C", str(root)]
     if subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True).stdout:
-        print("verify: the working tree has changes that are not committed; the last commit is verified", file=sys.stderr)
+        print(
+            "verify: the working tree has changes that are not committed; the last commit is verified", file=sys.stderr
+        )
     done = subprocess.run(["git", "clone", "--quiet", str(root), str(clone)], capture_output=True, text=True)
     if done.returncode != 0:
         raise EngineError("cannot clone the repository", root=root, git_said=done.stderr.strip())

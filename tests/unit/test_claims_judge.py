@@ -100,7 +100,14 @@ class Desk:
         parser = ArgumentParser()
         judge.add_arguments(parser)
         line = ["--claims", self.folder / f"{name}.yaml", "--schemas", self.folder / "schemas/race.yaml"]
-        line += ["--tables", self.folder / "race.csv", "--params", json.dumps(self.params["mixtral"]), "--out", self.out]
+        line += [
+            "--tables",
+            self.folder / "race.csv",
+            "--params",
+            json.dumps(self.params["mixtral"]),
+            "--out",
+            self.out,
+        ]
         line += ["--others", *self.others] if self.others else []
         assert judge.main(parser.parse_args(list(map(str, line)))) == 0
         return {record["id"]: record for record in files.read_json(self.out)}
@@ -325,7 +332,8 @@ def test_a_table_without_runs(tmp_path):
         "length: {unit: tokens, description: context}\nkept: {unit: bytes, description: size}\n"
     )
     (tmp_path / "cache.csv").write_text("length,kept\n128,10\n256,20\n")
-    (tmp_path / "mixtral.yaml").write_text(textwrap.dedent("""
+    (tmp_path / "mixtral.yaml").write_text(
+        textwrap.dedent("""
         post: mixtral
         title: A table without runs
         tables: {cache: {path: results/mixtral/metrics/cache.csv}}
@@ -336,7 +344,8 @@ def test_a_table_without_runs(tmp_path):
           - {id: cache_one, where: A, statement: One., posted: 20, unit: bytes, got: one, rule: exact}
           - {id: cache_all, where: A, statement: Grows., posted: true, got: all_of_them,
              rule: {monotonic: {direction: increasing}}}
-    """))
+    """)
+    )
     post = document.read(tmp_path / "mixtral.yaml")
     tables = judge.read_tables(post, [Path(__file__), tmp_path / "cache.yaml"], [tmp_path / "cache.csv"], {})
     assert [record["verdict"] for record in judge.judge(post, tables, {})] == ["holds", "holds"]

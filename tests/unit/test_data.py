@@ -13,7 +13,10 @@ from postproof.errors import DataError
 
 def test_marks_of_markdown_are_gone_and_words_stay():
     markdown = "## ACT I\n\n_Enter THESEUS_\n\n**THESEUS**  \nNow, fair Hippolyta,  \nour \\[nuptial\\] hour\n"
-    assert shakespeare.plain_text(markdown) == "ACT I\n\nEnter THESEUS\n\nTHESEUS\nNow, fair Hippolyta,\nour [nuptial] hour\n"
+    assert (
+        shakespeare.plain_text(markdown)
+        == "ACT I\n\nEnter THESEUS\n\nTHESEUS\nNow, fair Hippolyta,\nour [nuptial] hour\n"
+    )
 
 
 def prepare(tmp_path, text: str, **options) -> tuple[prepare_corpus.Corpus, dict]:
@@ -63,4 +66,6 @@ def test_a_hub_loader_streams_local_files(tmp_path):
 
 def test_a_hub_out_of_reach_is_a_value(monkeypatch):
     pytest.importorskip("datasets", reason="the extra `hub` is installed by `make test`")
-    assert isinstance(hub.open_rows(hub.Source("text", None, "text", ""), data_files="/no/such/file.txt"), hub.Unreachable)
+    assert isinstance(
+        hub.open_rows(hub.Source("text", None, "text", ""), data_files="/no/such/file.txt"), hub.Unreachable
+    )

@@ -32,7 +32,10 @@ class Checkout:
     def run(self, *command: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess:
         """`python -m ...` of this Python in the checkout, with the checkout's own source. Not pinned from outside."""
         inherited = {name: value for name, value in os.environ.items() if name not in exact.ENVIRONMENT}
-        inherited |= {"PYTHONPATH": str(self.path / "src"), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+        inherited |= {
+            "PYTHONPATH": str(self.path / "src"),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        }
         done = subprocess.run(command, cwd=self.path, env=inherited | environment, capture_output=True, text=True)
         if check and done.returncode != 0:
             raise AssertionError(f"{' '.join(command)} gave {done.returncode}\n{done.stdout}\n{done.stderr}")
@@ -103,7 +106,11 @@ def built(tmp_path_factory) -> Checkout:
     """The working tree with tiny params: built by Snakemake, recorded by DVC, committed. Not to be changed: copy it."""
     checkout = Checkout(tmp_path_factory.mktemp("built") / "postproof")
     listing = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     for name in listing.stdout.splitlines():
         # The artefacts of the full-size runs and their lock are not those of the tiny ones.

@@ -52,7 +52,9 @@ def test_a_rule_reads_only_the_stage_before_it(jobs):
 
 
 def test_every_job_has_one_stage_and_every_stage_one_job(jobs, stages):
-    assert sorted(map(sorted, (job.outputs for job in jobs))) == sorted(map(sorted, (stage.outputs for stage in stages)))
+    assert sorted(map(sorted, (job.outputs for job in jobs))) == sorted(
+        map(sorted, (stage.outputs for stage in stages))
+    )
 
 
 def test_jobs_and_stages_agree_on_inputs_code_and_params(jobs, stages):
@@ -70,7 +72,11 @@ def test_jobs_and_stages_agree_on_inputs_code_and_params(jobs, stages):
 def test_a_folder_that_dvc_watches_holds_only_what_the_dag_makes(jobs, stages):
     made = {path for job in jobs for path in job.outputs}
     for folder in {path for stage in stages for path in stage.inputs if not Path(path).suffix}:
-        there = {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).glob("*")} if (ROOT / folder).exists() else set()
+        there = (
+            {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).glob("*")}
+            if (ROOT / folder).exists()
+            else set()
+        )
         assert there <= made
 
 

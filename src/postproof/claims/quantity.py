@@ -93,9 +93,9 @@ def align(*quantities: Quantity) -> tuple[list[np.ndarray], tuple[str, ...], tup
         differing = "; ".join(f"{quantity.shape} {quantity.seeds or ''}".strip() for quantity in quantities)
         raise ClaimError("values of different seeds or checkpoints cannot meet", value=differing)
     expanded = [
-        quantity.data.reshape([
-            quantity.data.shape[quantity.axes.index(axis)] if axis in quantity.axes else 1 for axis in axes
-        ])
+        quantity.data.reshape(
+            [quantity.data.shape[quantity.axes.index(axis)] if axis in quantity.axes else 1 for axis in axes]
+        )
         for quantity in quantities
     ]
     return [array.copy() for array in np.broadcast_arrays(*expanded)], axes, seeds.pop() if seeds else ()

@@ -25,7 +25,9 @@ class Corpus:
 def add_arguments(parser) -> None:
     parser.add_argument("--text", type=Path, required=True, help="UTF-8 text")
     parser.add_argument("--characters", type=int, required=True, help="how many to take from its start")
-    parser.add_argument("--train-fraction", type=float, required=True, help="share that goes to training, from the start")
+    parser.add_argument(
+        "--train-fraction", type=float, required=True, help="share that goes to training, from the start"
+    )
     parser.add_argument("--out-arrays", type=Path, required=True, help="safetensors with train and val")
     parser.add_argument("--out-info", type=Path, required=True, help="JSON: vocabulary, counts, hashes")
 
@@ -59,7 +61,9 @@ def read_text(path: Path, characters: int) -> str:
     try:
         text = path.read_bytes().decode("utf-8")[:characters]
     except OSError as error:
-        raise DataError("cannot read the corpus", file=path, remedy="check mixtral.corpus.source in params.yaml") from error
+        raise DataError(
+            "cannot read the corpus", file=path, remedy="check mixtral.corpus.source in params.yaml"
+        ) from error
     except UnicodeDecodeError as error:
         raise DataError("corpus is not UTF-8", file=path, byte=error.start, remedy="convert it to UTF-8") from error
     if len(text) < characters:
@@ -81,5 +85,7 @@ def load(path: Path) -> Corpus:
     arrays, info = files.load_tensors(path)
     for name, digest in info["sha256"].items():
         if hashlib.sha256(arrays[name].numpy().tobytes()).hexdigest() != digest:
-            raise DataError("array has another sha256 than recorded", file=path, array=name, remedy="delete and rebuild it")
+            raise DataError(
+                "array has another sha256 than recorded", file=path, array=name, remedy="delete and rebuild it"
+            )
     return Corpus(arrays["train"].long(), arrays["val"].long(), info["vocabulary"])

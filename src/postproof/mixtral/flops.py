@@ -2,7 +2,7 @@
 
 A product (M, K) x (K, N) is 2 M K N FLOPs, and backward costs twice forward, so a step is 3 x forward. Per layer:
 
-    attention     8 B T D^2 + 4 B T^2 D       q, k, v, out: 4 products of 2 B T D^2; scores and their use: 2 B T^2 D each
+    attention     8 B T D^2 + 4 B T^2 D       q, k, v, out: 2 B T D^2 each; scores and their use: 2 B T^2 D each
     dense FFN     6 B T D F                   gate, up, down
     MoE FFN       6 B T D F_expert K          the K chosen experts
     router        2 B T D E + 5 B T E         its product, and about 5 FLOPs per logit for softmax and top-k

@@ -40,7 +40,9 @@ def tidy(paths: Sequence[Path]) -> pd.DataFrame:
             raise ArtefactError("run is not the one its name says", file=path, found=", ".join(sorted(stems)))
         part = run[RUN_COLUMNS].assign(protocol=protocol, val_loss=run[f"val_loss_{protocol}"])
         if not np.isfinite(part[["train_loss", "val_loss"]]).all(axis=None):
-            raise ArtefactError("run holds a loss that is not a finite number", file=path, column=f"val_loss_{protocol}")
+            raise ArtefactError(
+                "run holds a loss that is not a finite number", file=path, column=f"val_loss_{protocol}"
+            )
         parts.append(part)
     table = pd.concat(parts).assign(val_perplexity=lambda table: np.exp(table["val_loss"]))
     columns = ["arm", "seed", "protocol", *RUN_COLUMNS[2:], "val_loss", "val_perplexity"]

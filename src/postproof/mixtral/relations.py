@@ -25,7 +25,8 @@ def check(mixtral: Mapping, file: str) -> None:
             allowed=f"{', '.join(fetched)}, or the path of a UTF-8 text file",
         )  # fmt: skip
 
-    val_characters = corpus["characters"] - round(corpus["characters"] * corpus["train_fraction"])
+    train_characters = round(corpus["characters"] * corpus["train_fraction"])
+    val_characters = corpus["characters"] - train_characters
     relations = [
         (
             model["d_model"] % model["heads"] == 0,
@@ -40,10 +41,10 @@ def check(mixtral: Mapping, file: str) -> None:
             f"at most experts ({model['experts']})",
         ),
         (
-            model["sequence"] < min(val_characters, corpus["characters"] - val_characters),
+            model["sequence"] < min(val_characters, train_characters),
             "model.sequence",
             model["sequence"],
-            f"less than either split of the corpus ({corpus['characters'] - val_characters} and {val_characters} characters)",
+            f"less than either split of the corpus ({train_characters} and {val_characters} characters)",
         ),
         (
             training["checkpoint_flops"] <= training["budget_flops"],

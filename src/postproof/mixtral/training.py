@@ -99,7 +99,9 @@ class Run:
         )
         decided_by = {
             "run": [self.arm, self.seed, dataclasses.asdict(self.sizes), dataclasses.asdict(self.settings)],
-            "corpus": [hashlib.sha256(part.numpy().tobytes()).hexdigest() for part in (self.corpus.train, self.corpus.val)],
+            "corpus": [
+                hashlib.sha256(part.numpy().tobytes()).hexdigest() for part in (self.corpus.train, self.corpus.val)
+            ],
             "code": [files.sha256(source) for source in sources],
             "device": self.device.type,
             "torch": torch.__version__,
@@ -117,7 +119,7 @@ class Run:
         with Progress(f"{self.arm}-seed{self.seed}", self.total_steps, log, done=self.step) as progress:
             progress.line(f"{self.total_steps - self.step} of {self.total_steps} steps to go")
             while self.step < self.total_steps:
-                train_loss = self._train_step()
+                train_loss = self.train_step()
                 if self._passed_checkpoint():
                     self.rows.append(self._row(train_loss))
                     self._save(state_file)
@@ -125,7 +127,8 @@ class Run:
                 progress.advance()
         return self.rows
 
-    def _train_step(self) -> float:
+    def train_step(self) -> float:
+        """One batch forward, backward and through the optimiser; returns its loss before the update."""
         inputs, targets = random_windows(
             self.corpus.train, self.sizes.sequence, self.settings.batch, self.train_batches
         )

@@ -12,7 +12,17 @@ from postproof import files
 from postproof.variants import VARIANTS
 
 FLOPS_LABEL = "cumulative training FLOPs"
-COLUMNS = ["arm", "seed", "protocol", "step", "cumulative_flops", "tokens_seen", "train_loss", "val_loss", "val_perplexity"]
+COLUMNS = [
+    "arm",
+    "seed",
+    "protocol",
+    "step",
+    "cumulative_flops",
+    "tokens_seen",
+    "train_loss",
+    "val_loss",
+    "val_perplexity",
+]
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -28,7 +38,7 @@ def read(path: Path) -> pd.DataFrame:
 
 
 def draw(axes: Axes, table: pd.DataFrame, x: str, y: str) -> None:
-    """Per arm: every seed as a thin line, their mean with markers, and a band of one standard deviation of single runs."""
+    """Per arm: every seed as a thin line, their mean with markers, a band of one standard deviation of single runs."""
     for arm, runs in table.groupby("arm", sort=True):
         variant = VARIANTS[arm]
         for _, run in runs.groupby("seed"):
@@ -37,4 +47,6 @@ def draw(axes: Axes, table: pd.DataFrame, x: str, y: str) -> None:
         mean, spread = at_x.mean(), at_x.std(ddof=1).fillna(0)
         axes.fill_between(mean.index, mean - spread, mean + spread, color=variant.colour, alpha=0.15, linewidth=0)
         label = f"{variant.long}: mean of {runs['seed'].nunique()} seeds"
-        axes.plot(mean.index, mean, color=variant.colour, marker=variant.marker, markersize=4, linewidth=1.8, label=label)
+        axes.plot(
+            mean.index, mean, color=variant.colour, marker=variant.marker, markersize=4, linewidth=1.8, label=label
+        )

@@ -32,7 +32,7 @@ def main(args) -> None:
 
 
 def gap_at_common_end(table: pd.DataFrame, x: str) -> tuple[float, float]:
-    """The largest x that both arms reached, and dense minus MoE in mean perplexity there (linear between checkpoints)."""
+    """The largest x that both arms reached, and dense minus MoE in mean perplexity there (linear in between)."""
     curves = {arm: runs.groupby(x)["val_perplexity"].mean() for arm, runs in table.groupby("arm")}
     end = min(curve.index.max() for curve in curves.values())
     at_end = {arm: float(np.interp(end, curve.index, curve)) for arm, curve in curves.items()}

@@ -24,5 +24,7 @@ def main(args) -> None:
         axes.set_title(title, fontsize=10)
     panels[0].set(ylabel="validation perplexity")
     panels[0].legend()
-    figure.suptitle("Dense and MoE at equal training FLOPs (thin: single seeds; band: ± 1 standard deviation)", fontsize=11)
+    figure.suptitle(
+        "Dense and MoE at equal training FLOPs (thin: single seeds; band: ± 1 standard deviation)", fontsize=11
+    )
     plotting.save(figure, args.out_svg, args.out_png)

@@ -1,0 +1,46 @@
+"""The same bytes on other processors, emulated: needs qemu-user (Debian: apt-get install qemu-user)."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from postproof import exact, files
+from postproof.mixtral.model import ARMS
+
+ROOT = Path(__file__).parents[2]
+# The posted widths, so that the products take the kernels that real runs take; fewer layers, tokens and steps.
+MODEL = dict(d_model=192, heads=6, layers=1, sequence=96, dense_ffn=768, experts=8, expert_ffn=96, top_k=2)
+TRAINING = dict(batch=4, learning_rate=3e-4, budget_flops=3e9, checkpoint_flops=1e9, val_batches=1)
+
+
+def train(arm: str, folder: Path, corpus: Path, emulator: list[str]) -> list[str]:
+    """Hashes of rows and weights of a short run. The emulator wraps the bare interpreter, not a script of a venv."""
+    environment = {name: value for name, value in os.environ.items() if name not in exact.ENVIRONMENT}
+    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT / "src"), *filter(None, sys.path)])
+    rows, weights = folder / f"{arm}-seed7.csv", folder / f"{arm}-seed7.safetensors"
+    command = [*emulator, os.path.realpath(sys.executable), "-m", "postproof", "mixtral.train_race", "--arm", arm]
+    command += ["--seed", "7", "--model", json.dumps(MODEL), "--training", json.dumps(TRAINING)]
+    command += ["--corpus", str(corpus), "--out-rows", str(rows), "--out-weights", str(weights)]
+    subprocess.run(command, check=True, env=environment, capture_output=True)
+    return [files.sha256(rows), files.sha256(weights)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processor", ["Haswell", "EPYC"])
+@pytest.mark.parametrize("arm", ARMS)
+def test_an_emulated_processor_gives_the_same_bytes(arm, processor, tmp_path):
+    qemu = shutil.which("qemu-x86_64")
+    if qemu is None:
+        pytest.skip("qemu-x86_64 is not installed")
+    (tmp_path / "text.txt").write_text("".join(chr(97 + index * index % 23) for index in range(3000)))
+    corpus = tmp_path / "corpus.safetensors"
+    prepare = [sys.executable, "-m", "postproof", "data.prepare_corpus", "--text", str(tmp_path / "text.txt")]
+    prepare += ["--characters", "3000", "--train-fraction", "0.8", "--out-arrays", str(corpus)]
+    subprocess.run([*prepare, "--out-info", str(tmp_path / "corpus.json")], check=True)
+    here = train(arm, tmp_path / "here", corpus, [])
+    assert train(arm, tmp_path / processor, corpus, [qemu, "-cpu", processor]) == here
