@@ -1,0 +1,1 @@
+"""Measurements: what a clock or a memory counter says. Run by `postproof measure`; see there."""
