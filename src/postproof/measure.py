@@ -21,7 +21,7 @@ import subprocess
 import sys
 import time
 import traceback
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from postproof import devices, files
@@ -79,7 +79,7 @@ def one(name: str, device, tiny: bool, out: Path, made_by: dict) -> None:
     """Takes one measurement and writes its table and its provenance."""
     print(f"measure {name} ...", file=sys.stderr, flush=True)
     module = importlib.import_module(f"postproof.measuring.{name}")
-    started, start = datetime.now(timezone.utc), time.perf_counter()
+    started, start = datetime.now(UTC), time.perf_counter()
     table = _whole(module.measure(device, tiny))
     wall_seconds = time.perf_counter() - start
     about = {

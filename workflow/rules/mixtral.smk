@@ -60,7 +60,7 @@ rule race_figure:
         table=f"{RESULTS}/mixtral/metrics/race.csv",
         code=lambda wildcards: code(f"mixtral.figures.{wildcards.stem}"),
     output:
-        svg=update(report(f"{RESULTS}/mixtral/figures/{{stem}}.svg", caption="../report/{stem}.rst", category="mixtral")),
+        svg=update(report(f"{RESULTS}/mixtral/figures/{{stem}}.svg", caption="../report/race_figure.rst", category="mixtral")),
         png=update(f"{RESULTS}/mixtral/figures/{{stem}}.png"),
     log:
         f"logs/race_figure/{RESULTS}/{{stem}}.log",

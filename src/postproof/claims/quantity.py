@@ -141,7 +141,7 @@ def plain(data: Any) -> Any:
     """JSON-ready: whole numbers in full, others to nine significant digits (see files.FLOAT_FORMAT), lists nested."""
     if isinstance(data, np.ndarray) and data.ndim:
         return [plain(entry) for entry in data]
-    if isinstance(data, (bool, np.bool_)) or getattr(data, "dtype", None) == bool:
+    if isinstance(data, (bool, np.bool_)) or (isinstance(data, np.ndarray) and data.dtype == np.bool_):
         return bool(data)
     number = float(data)
     return int(number) if number.is_integer() and abs(number) < 2**53 else float(f"{number:.9g}")
