@@ -10,8 +10,6 @@
 # A rule reads only the stage before it, plus params.yaml, claims/*.yaml and its own code.
 # `snakemake --cores` rebuilds all of it; the same jobs stand in dvc.yaml.
 
-configfile: "params.yaml"
-
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/mixtral.smk"

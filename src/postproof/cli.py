@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import argparse
 import ast
+import difflib
 import importlib
 import json
+import os
 import sys
 import traceback
 from datetime import UTC, datetime
@@ -62,7 +64,9 @@ def load(name: str):
     """
     known = commands()
     if name not in known:
-        raise UsageError(f"no command '{name}'", allowed=", ".join(known), remedy="see `postproof --help`")
+        near = difflib.get_close_matches(name, known, n=1)
+        did_you_mean = f"did you mean {near[0]}? " if near else ""
+        raise UsageError(f"no command '{name}'", remedy=f"{did_you_mean}`postproof --help` lists them")
     return importlib.import_module(f"postproof.{name}")
 
 
@@ -78,9 +82,12 @@ def report(error: BaseException, log: Path | None) -> int:
         traceback.print_exception(error)
         print("postproof: this is a bug in postproof, not in what it was given", file=sys.stderr)
     if log is not None:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"time": datetime.now(UTC).isoformat(timespec="seconds")} | record) + "\n")
+        try:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            with log.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"time": datetime.now(UTC).isoformat(timespec="seconds")} | record) + "\n")
+        except OSError as unwritable:
+            print(f"postproof: cannot write the log {log}: {unwritable}", file=sys.stderr)
     return code
 
 
@@ -95,7 +102,13 @@ def main(argv: list[str] | None = None) -> int:
         module.add_arguments(parser)
         args = parser.parse_args(options.arguments)
         args.mode, args.log = options.mode, options.log
-        return module.main(args) or 0
+        code = module.main(args) or 0
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Whoever read the output (`| head`) has gone; Python would complain once more when it closes the pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except KeyboardInterrupt:
         print("postproof: interrupted", file=sys.stderr)
         return 130

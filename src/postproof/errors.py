@@ -19,18 +19,20 @@ class PostproofError(Exception):
 
     family = "postproof"
     exit_code = 1
+    remedy = ""  # of the family, for an error that gives none of its own
 
     def __init__(self, message: str, *, remedy: str = "", **context: Any):
         super().__init__(message)
         self.message = message
-        self.remedy = remedy
+        self.remedy = remedy or self.remedy
         self.context = context
 
     def causes(self) -> list[str]:
         """The chain of causes, nearest first, as `Type: text`."""
         chain, cause = [], self.__cause__
         while cause is not None:
-            chain.append(f"{type(cause).__name__}: {cause}")
+            text = cause.message if isinstance(cause, PostproofError) else " ".join(str(cause).split())
+            chain.append(f"{type(cause).__name__}: {text}")
             cause = cause.__cause__
         return chain
 
@@ -65,18 +67,21 @@ class ParamsError(PostproofError):
     """params.yaml, or a section of it that a job was handed, is not valid."""
 
     family, exit_code = "params", 10
+    remedy = "mend params.yaml, or `git checkout` it"
 
 
 class DataError(PostproofError):
     """Raw or prepared data are missing, too short, of another hash or not readable."""
 
     family, exit_code = "data", 11
+    remedy = "mend the file, or delete it and run `snakemake --cores`"
 
 
 class ArtefactError(PostproofError):
     """A file under results/ is missing, truncated, or not what its reader expects."""
 
     family, exit_code = "artefact", 12
+    remedy = "delete the file and run `snakemake --cores`, or restore it with `dvc checkout FILE`"
 
 
 class TrainingError(PostproofError):
@@ -95,6 +100,7 @@ class ClaimError(PostproofError):
     """A claim cannot be judged: its YAML is wrong, or the artefact it names is."""
 
     family, exit_code = "claim", 15
+    remedy = "mend the claim (claims/mixtral.yaml shows how they are written), or make its table again"
 
 
 class EngineError(PostproofError):

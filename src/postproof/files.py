@@ -34,21 +34,27 @@ def sha256(path: Path | str) -> str:
 
 @contextlib.contextmanager
 def atomic(path: Path | str) -> Iterator[Path]:
-    """Yields a temporary path beside `path`; on a clean exit it becomes `path`, on an exception it is removed."""
+    """Yields a temporary path beside `path`; on a clean exit it becomes `path`, on an exception it is removed.
+
+    Raises ArtefactError when the system refuses: no space, no permission, a folder in its place.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for left_by_a_killed_run in path.parent.glob(f".{path.name}.tmp*"):
-        left_by_a_killed_run.unlink()
     # The suffix stays last: matplotlib and pandas choose the format by it.
     temporary = path.with_name(f".{path.name}.tmp{os.getpid()}{path.suffix}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for left_by_a_killed_run in path.parent.glob(f".{path.name}.tmp*"):
+            left_by_a_killed_run.unlink()
         yield temporary
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
-        temporary.chmod(0o644)  # safetensors makes files that only their owner can read
         os.replace(temporary, path)
+    except OSError as error:
+        remedy = "see that the disk has space, and that the folder can be written and holds no folder of this name"
+        raise ArtefactError("cannot write", file=path, remedy=remedy) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def write_text(path: Path | str, text: str) -> None:
@@ -66,7 +72,7 @@ def read_json(path: Path | str) -> Any:
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ArtefactError("cannot read JSON", file=path, remedy=_REBUILD) from error
+        raise ArtefactError("cannot read JSON", file=path) from error
 
 
 def write_csv(path: Path | str, table: pandas.DataFrame) -> None:
@@ -74,46 +80,50 @@ def write_csv(path: Path | str, table: pandas.DataFrame) -> None:
         table.to_csv(temporary, index=False, float_format=FLOAT_FORMAT, lineterminator="\n", encoding="utf-8")
 
 
-def read_csv(path: Path | str, columns: Sequence[str] = ()) -> pandas.DataFrame:
-    """The table, with at least `columns`.
+def read_csv(path: Path | str, columns: Sequence[str] = (), numbers: Sequence[str] = ()) -> pandas.DataFrame:
+    """The table, with at least `columns` and `numbers`; the latter hold finite numbers only.
 
-    Raises ArtefactError when the file is missing, empty, cut off in its last line, or lacks a column.
+    Raises ArtefactError when the file is missing, empty, cut off in its last line, lacks a column or a number.
     """
+    import numpy
     import pandas
 
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ArtefactError("cannot read table", file=path, remedy=_REBUILD) from error
+        raise ArtefactError("cannot read table", file=path) from error
     if not text.endswith("\n"):
-        raise ArtefactError("table is empty or cut off: no end of line at its end", file=path, remedy=_REBUILD)
+        raise ArtefactError("table is empty or cut off: no end of line at its end", file=path)
     try:
         table = pandas.read_csv(path)
     except ValueError as error:
-        raise ArtefactError("cannot read table", file=path, remedy=_REBUILD) from error
+        raise ArtefactError("cannot read table", file=path) from error
     if not isinstance(table.index, pandas.RangeIndex):
-        raise ArtefactError("table has rows longer than its header", file=path, remedy=_REBUILD)
+        raise ArtefactError("table has rows longer than its header", file=path)
     if table.empty:
-        raise ArtefactError("table has no rows", file=path, remedy=_REBUILD)
-    missing = [column for column in columns if column not in table.columns]
+        raise ArtefactError("table has no rows", file=path)
+    missing = [column for column in (*columns, *numbers) if column not in table.columns]
     if missing:
         raise ArtefactError(
             f"table lacks column {', '.join(missing)}",
             file=path,
             columns_found=", ".join(table.columns),
-            remedy=_REBUILD,
         )
+    for column in numbers:
+        if not pandas.api.types.is_numeric_dtype(table[column]) or not numpy.isfinite(table[column]).all():
+            raise ArtefactError("table holds a cell that is not a finite number", file=path, column=column)
     return table
 
 
 def save_tensors(path: Path | str, tensors: Mapping[str, torch.Tensor], metadata: Any = None) -> None:
     """Writes safetensors. `metadata` is one JSON value: several keys would be written in no fixed order."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with atomic(path) as temporary:
-        contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        save_file(contiguous, temporary, metadata={"json": json.dumps(metadata)})
+        # Not `save_file`: it writes through a temporary file of its own, of any name, which a killed run would leave.
+        temporary.write_bytes(save(contiguous, metadata={"json": json.dumps(metadata)}))
 
 
 def load_tensors(path: Path | str) -> tuple[dict[str, torch.Tensor], Any]:
@@ -128,9 +138,4 @@ def load_tensors(path: Path | str) -> tuple[dict[str, torch.Tensor], Any]:
             metadata = json.loads((file.metadata() or {})["json"])
             return {name: file.get_tensor(name) for name in file.keys()}, metadata
     except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise ArtefactError(
-            "cannot read tensors: missing, truncated or not ours", file=path, remedy=_REBUILD
-        ) from error
-
-
-_REBUILD = "delete the file and run `snakemake --cores`, or restore it with `dvc checkout FILE`"
+        raise ArtefactError("cannot read tensors: missing, truncated or not ours", file=path) from error

@@ -7,7 +7,7 @@ import hashlib
 from pathlib import Path
 
 from postproof import params
-from postproof.errors import EngineError
+from postproof.errors import EngineError, ParamsError
 
 LOCK_FILE = "dvc.lock"
 
@@ -27,7 +27,10 @@ def read(root: Path) -> list[Artefact]:
     lock_file = root / LOCK_FILE
     if not lock_file.is_file():
         raise EngineError("nothing is recorded", file=lock_file, remedy="run `snakemake --cores`, then `make record`")
-    stages = params.load(lock_file)["stages"]
+    try:
+        stages = params.load(lock_file).get("stages", {})
+    except ParamsError as error:
+        raise EngineError("cannot read what is recorded", file=lock_file, remedy="`git checkout` it") from error
     artefacts = [
         Artefact(name, out["path"], out["md5"]) for name, stage in stages.items() for out in stage.get("outs", ())
     ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,28 +16,22 @@ import yaml
 
 from postproof.errors import ParamsError
 from postproof.mixtral import relations as mixtral
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """YAML in which a key that stands twice is an error: the second would silently win."""
-
-    def construct_mapping(self, node, deep=False):
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", node.start_mark)
-        return super().construct_mapping(node, deep)
+from postproof.strict_yaml import StrictLoader
 
 
 def load(path: Path | str) -> Any:
-    """The content of a YAML file.
+    """The mapping that a YAML file holds.
 
-    Raises ParamsError when it is missing, not YAML, or a key stands twice.
+    Raises ParamsError when it is missing, not YAML, no mapping, or a key stands twice.
     """
+    remedy = "mend the file, or `git checkout` it"
     try:
-        return yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_StrictLoader)
+        content = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=StrictLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ParamsError("cannot read parameters", file=path, remedy="mend the file, or `git checkout` it") from error
+        raise ParamsError("cannot read YAML", file=path, remedy=remedy) from error
+    if not isinstance(content, dict):
+        raise ParamsError("not an object", file=path, value=_shown(content), allowed="keys with values", remedy=remedy)
+    return content
 
 
 def validate(params: Any, file: str, schema_file: Path | str) -> None:
@@ -47,7 +42,17 @@ def validate(params: Any, file: str, schema_file: Path | str) -> None:
     import jsonschema
 
     schema = _closed(load(schema_file))
-    errors = jsonschema.Draft202012Validator(schema).iter_errors(params)
+    # JSON Schema takes 6.0 for an integer, and NaN for a number in any range.
+    types = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {
+            "integer": lambda _, value: isinstance(value, int) and not isinstance(value, bool),
+            "number": lambda _, value: (
+                isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+            ),
+        }
+    )
+    validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=types)
+    errors = validator(schema).iter_errors(params)
     error = jsonschema.exceptions.best_match(errors, key=lambda error: -len(error.absolute_path))
     if error is not None:
         raise _explain(error, file)
@@ -82,16 +87,22 @@ def _explain(error, file: str) -> ParamsError:
             close = difflib.get_close_matches(str(unknown[0]), known, n=1)
             remedy = f"did you mean {close[0]}?" if close else "remove it"
             return ParamsError(
-                f"unknown key {unknown[0]}", file=file, section=key, value=error.instance[unknown[0]],
+                f"unknown key {unknown[0]}", file=file, section=key, value=_shown(error.instance[unknown[0]]),
                 allowed=", ".join(known), remedy=remedy,
             )  # fmt: skip
         return ParamsError(
             f"missing key {missing[0]}", file=file, section=key, allowed=", ".join(known), remedy="add it"
         )
     return ParamsError(
-        "value is not allowed", file=file, key=key, value=json.dumps(error.instance), allowed=_allowed(error),
+        "value is not allowed", file=file, key=key, value=_shown(error.instance), allowed=_allowed(error),
         remedy=_number_in_yaml(error) or "change it",
     )  # fmt: skip
+
+
+def _shown(value: Any) -> str:
+    """The value as JSON, cut where it would make the message long."""
+    text = json.dumps(value, default=str)
+    return text if len(text) <= 80 else f"{text[:80]} ..."
 
 
 def _number_in_yaml(error) -> str:

@@ -172,7 +172,7 @@ SLIPS = [
     ("unit: steps, got", "unti: steps, got", "unknown key: unti", "did you mean 'unit'?"),
     ("posted: 12,", "posted: twelve,", "not a number", "race_steps"),
     ("posted: 12,", "posted: 1,2,", "unknown key: 2", "race_steps"),
-    ("posted: 12,", "posted: 12, posted: 12,", "key stands twice", "posted"),
+    ("posted: 12,", "posted: 12, posted: 12,", "stands twice", "posted"),
     ("posted: 12,", "posted: [12],", "not a number", "as typed"),
     ("posted: 12,", "", "'posted' is missing", "race_steps"),
     ("unit: steps, ", "", "not a text", "race_steps"),

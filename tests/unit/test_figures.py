@@ -55,7 +55,7 @@ def test_one_seed_is_enough_to_draw(stem, tmp_path):
 def test_a_table_that_breaks_an_identity_is_not_drawn(tmp_path):
     table = race()
     table.loc[3, "val_perplexity"] *= 1.1
-    with pytest.raises(AssertionError, match="perplexity is not exp"):
+    with pytest.raises(ArtefactError, match="perplexity is exp"):
         draw("race_val_perplexity", table, tmp_path)
     assert not (tmp_path / "race_val_perplexity.svg").exists()
     with pytest.raises(ArtefactError, match="val_loss"):

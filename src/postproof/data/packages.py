@@ -26,10 +26,14 @@ class Package:
 def read(path: Path | str) -> dict[str, Package]:
     """Packages by name.
 
-    Raises DataError for a line that is not `name==version --hash=sha256:digest`.
+    Raises DataError when there is no such file, or for a line that is not `name==version --hash=sha256:digest`.
     """
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError("cannot read the pins of data packages", file=path, remedy="`git checkout` it") from error
     packages = {}
-    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         if not line.strip() or line.startswith("#"):
             continue
         match = _LINE.fullmatch(line.strip())
@@ -42,3 +46,14 @@ def read(path: Path | str) -> dict[str, Package]:
             )
         packages[match["name"]] = Package(**match.groupdict())
     return packages
+
+
+def pinned(path: Path | str, name: str) -> Package:
+    """The package called `name`.
+
+    Raises DataError when the file cannot be read or does not list it.
+    """
+    packages = read(path)
+    if name not in packages:
+        raise DataError("no such data package", file=path, package=name, allowed=", ".join(packages) or "none")
+    return packages[name]

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from postproof import files
-from postproof.errors import DataError
+from postproof.errors import ArtefactError, DataError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +35,10 @@ def add_arguments(parser) -> None:
 def main(args) -> None:
     text = read_text(args.text, args.characters)
     vocabulary = sorted(set(text))
+    if len(vocabulary) > np.iinfo(np.int16).max:
+        raise DataError(
+            "corpus has too many different characters", file=args.text, found=len(vocabulary), allowed=32767
+        )
     id_by_code_point = np.zeros(ord(vocabulary[-1]) + 1, dtype=np.int16)
     id_by_code_point[[ord(character) for character in vocabulary]] = np.arange(len(vocabulary))
     ids = torch.from_numpy(id_by_code_point[np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)])
@@ -83,9 +87,14 @@ def load(path: Path) -> Corpus:
     Raises ArtefactError when the file is damaged, DataError when an array is not the one that was written.
     """
     arrays, info = files.load_tensors(path)
-    for name, digest in info["sha256"].items():
-        if hashlib.sha256(arrays[name].numpy().tobytes()).hexdigest() != digest:
+    try:
+        vocabulary, recorded = info["vocabulary"], info["sha256"]
+        found = {name: hashlib.sha256(arrays[name].numpy().tobytes()).hexdigest() for name in ("train", "val")}
+    except (KeyError, TypeError) as error:
+        raise ArtefactError("not a prepared corpus", file=path) from error
+    for name, digest in found.items():
+        if recorded.get(name) != digest:
             raise DataError(
                 "array has another sha256 than recorded", file=path, array=name, remedy="delete and rebuild it"
             )
-    return Corpus(arrays["train"].long(), arrays["val"].long(), info["vocabulary"])
+    return Corpus(arrays["train"].long(), arrays["val"].long(), vocabulary)

