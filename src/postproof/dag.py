@@ -20,7 +20,8 @@ PROFILE = Path("profiles/default/config.yaml")
 class Job:
     """Paths are relative to the repository's root; `params` pairs dotted keys of params.yaml with what the job gets.
 
-    `needed` says whether Snakemake would run the job now.
+    `needed` says whether Snakemake would run the job now, `known` whether it has on record what made the outputs: where
+    it has not, it cannot see that code or params changed.
     """
 
     rule: str
@@ -29,6 +30,7 @@ class Job:
     outputs: frozenset[str]
     params: frozenset[tuple[str, str]]
     needed: bool
+    known: bool
 
 
 def jobs(root: Path) -> list[Job]:
@@ -53,10 +55,14 @@ def jobs(root: Path) -> list[Job]:
         workflow = workflow_api._workflow
         workflow._prepare_dag(forceall=False, ignore_incomplete=False, lock_warn_only=True)
         workflow._build_dag()
-        return [_job(job, workflow.dag.needrun(job)) for job in workflow.dag.jobs if job.rule.name != "all"]
+        return [
+            _job(job, workflow.dag.needrun(job), workflow.persistence.has_metadata(job))
+            for job in workflow.dag.jobs
+            if job.rule.name != "all"
+        ]
 
 
-def _job(job, needed: bool) -> Job:
+def _job(job, needed: bool, known: bool) -> Job:
     code = {str(path) for path in job.input if str(path).startswith("src/")}
     return Job(
         rule=job.rule.name,
@@ -65,4 +71,5 @@ def _job(job, needed: bool) -> Job:
         outputs=frozenset(map(str, job.output)),
         params=frozenset((value.key, str(value)) for value in job.params),
         needed=needed,
+        known=known,
     )

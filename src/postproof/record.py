@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from postproof import dvcfile, files, lockfile
+from postproof import dag, dvcfile, files, lockfile
+from postproof.errors import EngineError
 from postproof.sync import run
 
 
@@ -17,15 +18,24 @@ def add_arguments(parser) -> None:
 
 
 def main(args) -> None:
+    """Raises EngineError when what is here is not what the code and params make: DVC would take our word for it."""
+    root = Path.cwd()
+    open_jobs = [min(job.outputs) for job in dag.jobs(root) if job.needed or not job.known]
     if args.unchanged:
-        if Path(lockfile.LOCK_FILE).exists() and lockfile.unchanged(Path.cwd()):
+        if not open_jobs and (root / lockfile.LOCK_FILE).exists() and lockfile.unchanged(root):
             run("dvc", "commit", "--force", "--quiet")
         return
+    if open_jobs:
+        raise EngineError(
+            "there are files that Snakemake would make anew, or did not make",
+            jobs=len(open_jobs),
+            first=sorted(open_jobs)[0],
+            remedy="run `snakemake --cores` first (`snakemake --cores --forceall` for files of unknown origin)",
+        )
     run("dvc", "commit", "--force", "--quiet")
-    dropped = drop_stale(Path.cwd())
-    for name in dropped:
+    for name in drop_stale(root):
         print(f"{lockfile.LOCK_FILE}: dropped {name}, which dvc.yaml no longer has")
-    print(f"recorded {len(lockfile.read(Path.cwd()))} artefacts; commit {lockfile.LOCK_FILE} and results/ with Git")
+    print(f"recorded {len(lockfile.read(root))} artefacts; commit {lockfile.LOCK_FILE} and results/ with Git")
 
 
 def drop_stale(root: Path) -> list[str]:

