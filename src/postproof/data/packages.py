@@ -1,4 +1,4 @@
-"""The pinned packages that carry data, as data/requirements.txt lists them."""
+"""The pinned packages that carry data, a file of data/requirements/ each."""
 
 from __future__ import annotations
 
