@@ -1,0 +1,160 @@
+"""Diagram: the rotation of a pair at several positions, and why a score depends on distance only, from real vectors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.patches import Arc
+
+from postproof import files, plotting
+from postproof.errors import ArtefactError
+from postproof.llama2.figures.rope_curves import CURVES
+
+ARROW_NUMBERS = ["pair", "position", "x", "y"]
+SCORE_NUMBERS = ["query_position", "key_position", "distance", "rope", "by_distance", "sinusoidal"]
+VECTOR_COLOURS = {"q": "#0072B2", "k": "#E69F00"}
+MOST_PAIRS = 3
+LABEL_WIDTH = 0.2  # rad that a number beside an arrow takes
+
+
+def add_arguments(parser) -> None:
+    plotting.add_figure_arguments(parser, "rope_diagram", "rope_scores")
+
+
+def main(args) -> None:
+    arrows, scores = read(*args.tables)
+    plotting.style()
+    figure = plt.figure(figsize=(12.5, 8.4))
+    grid = figure.add_gridspec(2, 6)
+    turning = arrows[arrows["part"] == "turning"]
+    for index, (pair, rows) in enumerate(turning.groupby("pair")):
+        draw_turning(figure.add_subplot(grid[0, 2 * index : 2 * index + 2]), pair, rows)
+    draw_identity(figure.add_subplot(grid[1, :3]), arrows)
+    draw_scores(figure.add_subplot(grid[1, 3:]), scores)
+    figure.suptitle("RoPE turns each pair of features by position × rate; a score then depends on distance only")
+    plotting.save(figure, args.out_svg, args.out_png)
+
+
+def draw_turning(axes: Axes, pair: int, rows: pd.DataFrame) -> None:
+    """One pair of q at positions 0, 1, ...: the later, the darker."""
+    rows = rows.sort_values("position")
+    reach = np.hypot(rows["x"], rows["y"]).max()
+    axes.add_patch(plt.Circle((0, 0), reach, fill=False, color="0.7", linewidth=1))
+    shades = matplotlib.colormaps["cividis_r"](np.linspace(0.1, 1, len(rows)))
+    angles = np.unwrap(np.arctan2(rows["y"], rows["x"]))
+    for row, shade in zip(rows.itertuples(), shades):
+        arrow(axes, row.x, row.y, shade)
+    first, last = rows["position"].iloc[0], rows["position"].iloc[-1]
+    step = (angles[-1] - angles[0]) / (len(rows) - 1)
+    if step > LABEL_WIDTH:
+        labels = dict(zip(rows["position"], angles))
+    elif angles[-1] - angles[0] > LABEL_WIDTH:
+        labels = {first: angles[0], last: angles[-1]}
+    else:
+        labels = {f"{first} to {last}": angles[0]}
+    for label, angle in labels.items():
+        distance = (1.12 if len(labels) > 1 else 1.3) * reach
+        axes.text(
+            distance * np.cos(angle), distance * np.sin(angle), label, ha="center", va="center", fontweight="bold"
+        )
+    axes.set(xlim=(-1.4 * reach, 1.4 * reach), ylim=(-1.4 * reach, 1.4 * reach), aspect="equal")
+    axes.set(xlabel=f"feature {2 * pair} of q", ylabel=f"feature {2 * pair + 1} of q")
+    axes.set_title(f"pair {pair}: {step:.2g} rad per token\n(numbers: positions)", fontsize=10)
+
+
+def draw_identity(axes: Axes, arrows: pd.DataFrame) -> None:
+    """q and k of one pair, here and both moved on: the angle between them stays."""
+    longest = np.hypot(arrows["x"], arrows["y"])[arrows["part"] != "turning"].max()
+    for part, style in {"here": "-", "shifted": "--"}.items():
+        rows = arrows[arrows["part"] == part].set_index("vector")
+        for vector, row in rows.iterrows():
+            arrow(axes, row["x"], row["y"], VECTOR_COLOURS[vector], style)
+            length = np.hypot(row["x"], row["y"])
+            scale = (length + 0.16 * longest) / length
+            axes.text(
+                scale * row["x"], scale * row["y"], f"{vector} at {row['position']}",
+                color="black", ha="center", va="center", fontsize=9,
+            )  # fmt: skip
+        q, k = (complex(*rows.loc[vector, ["x", "y"]]) for vector in ("q", "k"))
+        between = np.degrees(np.angle(q / k))
+        first, second = (k, q) if between > 0 else (q, k)
+        radius = (0.5 if part == "here" else 0.62) * longest
+        ends = [np.degrees(np.angle(z)) for z in (first, second)]
+        axes.add_patch(Arc((0, 0), radius, radius, theta1=ends[0], theta2=ends[1], color="black", linestyle=style))
+    pair, dot = int(rows["pair"].iloc[0]), (q * np.conj(k)).real
+    axes.set(xlim=(-1.9 * longest, 1.9 * longest), ylim=(-1.25 * longest, 1.25 * longest), aspect="equal")
+    axes.set(xlabel=f"feature {2 * pair}", ylabel=f"feature {2 * pair + 1}")
+    axes.set_title(
+        f"q and k both moved on (dashed) by as many tokens, pair {pair}:\n"
+        f"both times {abs(between):.0f}° apart, both times q·k = {f'{dot:.3f}'.replace('-', '−')}",
+        fontsize=10,
+    )
+
+
+def draw_scores(axes: Axes, scores: pd.DataFrame) -> None:
+    tokens = int(scores["query_position"].max()) + 1
+    for column, curve, size in (("sinusoidal", "sinusoidal_added", 12), ("rope", "rope_independent", 26)):
+        look = CURVES[curve]
+        axes.scatter(
+            scores["distance"], scores[column], color=look.colour, marker=look.marker, s=size, linewidth=0,
+            alpha=0.55 if column == "sinusoidal" else 1,
+            label={"rope": "RoPE: R(m)q·R(n)k", "sinusoidal": "sinusoids: (q + PE(m))·(k + PE(n))"}[column],
+        )  # fmt: skip
+    by_distance = scores.groupby("distance")["by_distance"].first()
+    axes.plot(by_distance.index, by_distance, color="black", linewidth=1, label="R(m − n)q·k: by distance alone")
+    axes.set(xlabel="distance m − n (tokens)", ylabel="score over all features")
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + 0.35 * (high - low))
+    axes.legend(loc="upper right", fontsize=9)
+    axes.set_title(
+        f"one q at every position m, one k at every n ≤ m, {tokens} positions:\n"
+        "rotated scores of one distance are one point, added ones are not",
+        fontsize=10,
+    )
+
+
+def arrow(axes: Axes, x: float, y: float, colour, style: str = "-") -> None:
+    look = {"arrowstyle": "-|>", "color": colour, "linewidth": 2, "linestyle": style, "shrinkA": 0, "shrinkB": 0}
+    axes.annotate("", (x, y), (0, 0), arrowprops=look)
+
+
+def read(arrows_file: Path, scores_file: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The tables of llama2.rope_diagram.
+
+    Raises ArtefactError when an arrow is missing, or an identity does not hold to the digits in the tables.
+    """
+    arrows = files.read_csv(arrows_file, ["part", "vector"], ARROW_NUMBERS)
+    scores = files.read_csv(scores_file, numbers=SCORE_NUMBERS)
+    pairs_turning = arrows.loc[arrows["part"] == "turning", "pair"].nunique()
+    identity = arrows[arrows["part"] != "turning"].set_index(["part", "vector"])
+    wanted = {(part, vector) for part in ("here", "shifted") for vector in "qk"}
+    if set(identity.index) != wanted or len(identity) != len(wanted) or not 1 <= pairs_turning <= MOST_PAIRS:
+        raise ArtefactError(
+            "arrows do not fit", file=arrows_file, pairs=pairs_turning,
+            allowed=f"1 to {MOST_PAIRS} turning pairs, and q and k, here and shifted",
+        )  # fmt: skip
+    z = identity["x"] + 1j * identity["y"]
+    here, shifted = (z[part, "q"] * np.conj(z[part, "k"]) for part in ("here", "shifted"))
+    lengths = np.hypot(arrows["x"], arrows["y"]).groupby(
+        [arrows["part"] == "turning", arrows["vector"], arrows["pair"]]
+    )
+    largest = scores["by_distance"].abs().max()
+    identities = {
+        "a rotation keeps the length": (arrows_file, lengths.agg(np.ptp).max() < 1e-7),
+        "q and k moved on together keep product and angle": (arrows_file, abs(here - shifted) < 1e-7),
+        "a rotated score is that of the distance alone": (
+            scores_file, np.allclose(scores["rope"], scores["by_distance"], rtol=0, atol=1e-7 * largest)
+        ),
+        "distance = query - key": (
+            scores_file, (scores["query_position"] - scores["key_position"] == scores["distance"]).all()
+        ),
+    }  # fmt: skip
+    for identity, (path, holds) in identities.items():
+        if not holds:
+            raise ArtefactError("table breaks an identity", file=path, identity=identity)
+    return arrows, scores

@@ -1,0 +1,88 @@
+"""Real vectors for a picture of the rotation: pairs at several positions, and scores at many pairs of positions."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from postproof import files, sections
+from postproof.llama2 import rope, rope_settings
+from postproof.llama2.rope_settings import RopeSettings, check_wholes
+from postproof.llama2.sinusoidal import encoding
+
+
+@dataclasses.dataclass(frozen=True)
+class RopeDiagram(RopeSettings):
+    seed: int  # of one standard normal q and one k
+    pairs: list[int]  # whose rotation is drawn
+    positions: int  # at which, from 0 on
+    query_position: int  # of the identity, in the first of the pairs
+    key_position: int
+    shift: int
+    tokens: int  # scores of every query with itself and every key before it
+
+    def __post_init__(self):
+        pairs = len(rope.frequencies(self.d_head, self.base))
+        check_wholes(0, pairs - 1, pairs=self.pairs)
+        check_wholes(0, seed=self.seed, query_position=self.query_position, shift=self.shift)
+        check_wholes(0, self.query_position, key_position=self.key_position)
+        check_wholes(2, positions=self.positions, tokens=self.tokens)
+
+
+def add_arguments(parser) -> None:
+    rope_settings.add_arguments(parser)
+    parser.add_argument("--out", type=Path, required=True, help="tidy CSV, one row per arrow")
+    parser.add_argument("--out-scores", type=Path, required=True, help="tidy CSV, one row per query and key position")
+
+
+def main(args) -> None:
+    settings = sections.parse(RopeDiagram, *args.settings)
+    files.write_csv(args.out, arrows(settings))
+    files.write_csv(args.out_scores, scores(settings))
+
+
+def vectors(settings: RopeDiagram) -> np.ndarray:
+    """q_D and k_D."""
+    return np.random.default_rng(settings.seed).normal(size=(2, settings.d_head))
+
+
+def arrows(settings: RopeDiagram) -> pd.DataFrame:
+    """Columns: part (turning, or the identity's `here` and `shifted`), vector (q or k), pair, position, x, y."""
+    q_D, k_D = vectors(settings)
+    m, n, shift = settings.query_position, settings.key_position, settings.shift
+    wanted = [("turning", "q", pair, t) for pair in settings.pairs for t in range(settings.positions)]
+    wanted += [(part, "q", settings.pairs[0], m + by) for part, by in (("here", 0), ("shifted", shift))]
+    wanted += [(part, "k", settings.pairs[0], n + by) for part, by in (("here", 0), ("shifted", shift))]
+    rows = []
+    for part, vector, pair, position in wanted:
+        rotated_D = rope.rotate({"q": q_D, "k": k_D}[vector][None], [position], settings.base)[0]
+        x, y = rotated_D[2 * pair : 2 * pair + 2]
+        rows.append({"part": part, "vector": vector, "pair": pair, "position": position, "x": x, "y": y})
+    return pd.DataFrame(rows)
+
+
+def scores(settings: RopeDiagram) -> pd.DataFrame:
+    """Scores of one q at position m with one k at n <= m.
+
+    Columns: query_position, key_position, distance; rope (R(m) q . R(n) k), by_distance (R(m - n) q . k),
+    sinusoidal ((q + PE_m) . (k + PE_n)) and its cross terms alone (q . PE_n + PE_m . k).
+    """
+    q_D, k_D = vectors(settings)
+    positions_T = np.arange(settings.tokens)
+    q_TD, k_TD = (
+        rope.rotate(np.broadcast_to(x_D, (settings.tokens, settings.d_head)), positions_T, settings.base)
+        for x_D in (q_D, k_D)
+    )
+    pe_TD = encoding(settings.tokens, settings.d_head, settings.base)
+    m_N, n_N = np.tril_indices(settings.tokens)
+    cross_N = (q_D * pe_TD[n_N]).sum(axis=-1) + (pe_TD[m_N] * k_D).sum(axis=-1)
+    return pd.DataFrame({
+        "query_position": m_N, "key_position": n_N, "distance": m_N - n_N,
+        "rope": (q_TD[m_N] * k_TD[n_N]).sum(axis=-1),
+        "by_distance": (q_TD[m_N - n_N] * k_D).sum(axis=-1),
+        "sinusoidal": ((q_D + pe_TD[m_N]) * (k_D + pe_TD[n_N])).sum(axis=-1),
+        "sinusoidal_cross_terms": cross_N,
+    })  # fmt: skip
