@@ -1,44 +1,36 @@
 """Bytes that the CUDA allocator hands out for a KV cache, beside the formula.
 
 One K and one V tensor (batch 1, kv_heads, sequence, head_dim) per layer, float16, sequence 128 to 4096 in steps of
-128. `allocated_bytes` is the difference of torch.cuda.memory_allocated, as posted; `reserved_bytes` that of
-memory_reserved, from an empty cache. The claim
-behind it: short sequences take 1 to 3 % more than the formula.
+128, of the models that the llama2 post compares. `allocated_bytes` is the difference of torch.cuda.memory_allocated, as
+posted; `reserved_bytes` that of memory_reserved, from an empty cache. The claim behind it: short sequences take 1 to
+3 % more than the formula.
 """
 
 from __future__ import annotations
 
 import gc
+from pathlib import Path
 
 import pandas as pd
 import torch
 
+from postproof import configurations
+from postproof.llama2 import kv_cache
 from postproof.measuring.timing import describe
 
-MODELS = {  # layers, KV heads, head dimension, as the llama2 post has them
-    "gpt2_xl": (48, 25, 64),
-    "llama2_7b": (32, 32, 128),
-    "llama2_70b": (80, 8, 128),
-    "llama2_70b_mqa": (80, 1, 128),
-    "llama2_70b_mha": (80, 64, 128),
-}
+CONFIGURATIONS = Path(__file__).parents[3] / "data/configurations"
 
 
 def measure(device: torch.device, tiny: bool) -> pd.DataFrame:
-    sequences = (128, 256) if tiny else range(128, 4096 + 1, 128)
+    published = configurations.read_all([CONFIGURATIONS / f"{name}.yaml" for name in kv_cache.PUBLISHED])
     rows = []
-    for model, (layers, kv_heads, head_dim) in MODELS.items():
-        for sequence in sequences:
-            row = {"model": model, "layers": layers, "kv_heads": kv_heads, "head_dim": head_dim, "sequence": sequence}
-            row |= {"batch": 1, "dtype": "float16"}
-            row |= {"formula_bytes": formula_bytes(layers, kv_heads, head_dim, sequence)}
-            rows.append(row | allocate(layers, (1, kv_heads, sequence, head_dim), device))
+    for name, model in kv_cache.posted_models(published).items():
+        for sequence in (128, 256) if tiny else range(128, 4096 + 1, 128):
+            row = {"model": name, "layers": model.layers, "kv_heads": model.kv_heads, "head_dim": model.head_dim}
+            row |= {"sequence": sequence, "batch": 1, "dtype": "float16"}
+            row |= {"formula_bytes": kv_cache.kv_bytes(model, 1, sequence)}
+            rows.append(row | allocate(model.layers, (1, model.kv_heads, sequence, model.head_dim), device))
     return pd.DataFrame(rows)
-
-
-def formula_bytes(layers: int, kv_heads: int, head_dim: int, sequence: int, batch: int = 1) -> int:
-    """K and V, two bytes a number."""
-    return 2 * batch * layers * sequence * kv_heads * head_dim * 2
 
 
 def allocate(layers: int, shape: tuple[int, ...], device: torch.device) -> dict:
