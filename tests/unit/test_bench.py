@@ -142,17 +142,20 @@ def test_a_worker_that_fails_is_an_error_and_one_that_cannot_is_a_reason(monkeyp
 
 
 def test_every_module_of_benchmarks_has_rows_and_others_are_refused():
-    assert bench.modules() == ["engines", "steps"]
+    assert bench.modules() == ["engines", "llama", "steps"]
     with pytest.raises(SystemExit) as stopped:
         cli.main(["bench", "--only", "nonsense"])
     assert stopped.value.code == 2
 
 
 def test_no_job_imports_transformers():
-    """One module does, for measurements; commands that jobs run do not reach it."""
+    """Two modules do, for measurements; commands that jobs run do not reach them."""
+    measuring = {"postproof.measuring.moe_variants", "postproof.measuring.llama_speed"}
     graph = grimp.build_graph("postproof", include_external_packages=True, cache_dir=None)
-    assert graph.find_modules_that_directly_import("transformers") == {"postproof.measuring.moe_variants"}
-    jobs = [command for command in cli.commands() if command.partition(".")[0] in ("data", "mixtral", "claims")]
+    assert graph.find_modules_that_directly_import("transformers") == measuring
+    jobs = [
+        command for command in cli.commands() if command.partition(".")[0] in ("data", "mixtral", "llama2", "claims")
+    ]
     assert jobs
     for command in jobs:
-        assert "src/postproof/measuring/moe_variants.py" not in codegraph.closure(command), command
+        assert not [path for path in codegraph.closure(command) if path.startswith("src/postproof/measuring/")], command

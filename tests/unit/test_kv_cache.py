@@ -11,9 +11,9 @@ import torch
 import yaml
 
 from postproof import cli, configurations, files
+from postproof.caching_allocator import MIB, allocate
 from postproof.errors import ArtefactError, DataError, ParamsError
 from postproof.llama2 import decode_bytes, kv_cache, kv_cache_memory, kv_max_batch, public_models, serving_budget
-from postproof.llama2.caching_allocator import MIB, allocate
 from postproof.llama2.figures import decode_bytes as decode_chart
 from postproof.llama2.figures import kv_cache_memory as memory_chart
 from postproof.llama2.figures import kv_max_batch as batch_chart

@@ -33,7 +33,7 @@ def add_arguments(parser) -> None:
 
 
 def main(args) -> None:
-    text = read_text(args.text, args.characters)
+    text = read_text(args.text, "mixtral.corpus", args.characters)
     vocabulary = sorted(set(text))
     if len(vocabulary) > np.iinfo(np.int16).max:
         raise DataError(
@@ -57,26 +57,24 @@ def main(args) -> None:
     files.write_json(args.out_info, info)
 
 
-def read_text(path: Path, characters: int) -> str:
-    """The first `characters` characters of a UTF-8 file.
+def read_text(path: Path, section: str, characters: int | None = None) -> str:
+    """The first `characters` characters of a UTF-8 file, or all; `section` of params.yaml is named in errors.
 
     Raises DataError when the file is missing, not UTF-8 or shorter.
     """
     try:
         text = path.read_bytes().decode("utf-8")[:characters]
     except OSError as error:
-        raise DataError(
-            "cannot read the corpus", file=path, remedy="check mixtral.corpus.source in params.yaml"
-        ) from error
+        raise DataError("cannot read the text", file=path, remedy=f"check {section} in params.yaml") from error
     except UnicodeDecodeError as error:
-        raise DataError("corpus is not UTF-8", file=path, byte=error.start, remedy="convert it to UTF-8") from error
-    if len(text) < characters:
+        raise DataError("text is not UTF-8", file=path, byte=error.start, remedy="convert it to UTF-8") from error
+    if characters is not None and len(text) < characters:
         raise DataError(
-            "corpus is too short",
+            "text is too short",
             file=path,
             characters_found=len(text),
             characters_needed=characters,
-            remedy="lower mixtral.corpus.characters in params.yaml, or take a longer text",
+            remedy=f"lower {section}.characters in params.yaml, or take a longer text",
         )
     return text
 

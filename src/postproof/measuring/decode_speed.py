@@ -1,11 +1,12 @@
 """Time of one decode step against the number of KV heads, and the bytes that the step must read.
 
-Four Llama-like layers (width 4096, 32 query heads of 128, SwiGLU 11008, RMSNorm, bfloat16; no rotation, no head) take
-one new token per sequence, write its K and V at the end of a full cache and attend to all of it. Attention: `gqa` is
-scaled_dot_product_attention(enable_gqa=True); `folded` puts the query heads of a group in the query's length, so that
-each K and V is read once; `expanded` repeats K and V to all heads at each step. With as many KV heads as heads all
-three are one, given as `gqa`. `read_bytes` = weights + cache, each read once. Launched from Python or as a CUDA
-graph. Seconds per step, which is one token for each sequence.
+Llama-like layers (RMSNorm, SwiGLU, 32 query heads; no rotation, no head) take one new token per sequence, write its K
+and V at the end of a full cache and attend to all of it. On a GPU four layers of width 4096 in bfloat16, launched as a
+CUDA graph or from Python; on a CPU two of width 2048 in float32, which every CPU computes at its full rate. Attention:
+`gqa` is scaled_dot_product_attention(enable_gqa=True); `folded` puts the query heads of a group in the query's length,
+so that each K and V is read once; `expanded` repeats K and V to all heads at each step. With as many KV heads as heads
+all three are one, given as `gqa`. `read_bytes` = weights + cache, each read once. Seconds per step, which is one token
+for each sequence.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from torch.nn import functional as F
 
 from postproof.measuring.timing import Batch, Budget, batch, captured, side_by_side
 
-BUDGET_SECONDS = 75
 KV_HEADS = (32, 8, 4, 1)
 
 
@@ -31,6 +31,40 @@ class Sizes:
     head_dim: int = 128
     ffn: int = 11008
     layers: int = 4
+    dtype: str = "bfloat16"
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What is timed on a kind of device, in this order: the budget may cut the last."""
+
+    sizes: Sizes
+    batches: tuple[int, ...]
+    contexts: tuple[int, ...]
+    ways: tuple[tuple[str, str], ...]  # launch and attention
+    calls: int  # steps in a sample
+    budget_seconds: float
+
+
+PLANS = {
+    "cuda": Plan(
+        Sizes(),
+        batches=(64, 16, 1),
+        contexts=(8192, 2048, 512),
+        ways=(("graph", "gqa"), ("graph", "folded"), ("graph", "expanded"), ("python", "gqa")),
+        calls=2,
+        budget_seconds=75,
+    ),
+    # The largest cache is 2.6 times the weights; what is held at once is 3 GB.
+    "cpu": Plan(
+        Sizes(head_dim=64, ffn=5632, layers=2, dtype="float32"),
+        batches=(8, 1),
+        contexts=(4096, 512),
+        ways=(("python", "gqa"), ("python", "folded"), ("python", "expanded")),
+        calls=1,
+        budget_seconds=180,
+    ),
+}
 
 
 def gqa(q_BHtd: Tensor, k_BGTd: Tensor, v_BGTd: Tensor) -> Tensor:
@@ -76,11 +110,11 @@ class DecodeStack:
 
     def __init__(self, sizes: Sizes, kv_heads: int, batch_size: int, context: int, device: torch.device):
         with device:
-            layer_sizes = (sizes.heads, kv_heads, sizes.head_dim, sizes.ffn)
-            self.layers = [DecodeLayer(*layer_sizes).to(torch.bfloat16) for _ in range(sizes.layers)]
+            layer_sizes, dtype = (sizes.heads, kv_heads, sizes.head_dim, sizes.ffn), dtype_of(sizes)
+            self.layers = [DecodeLayer(*layer_sizes).to(dtype) for _ in range(sizes.layers)]
             shape = (sizes.layers, 2, batch_size, kv_heads, context, sizes.head_dim)
-            self.cache = torch.empty(shape, dtype=torch.bfloat16).normal_()
-            self.x_B1D = torch.randn(batch_size, 1, sizes.heads * sizes.head_dim, dtype=torch.bfloat16)
+            self.cache = torch.empty(shape, dtype=dtype).normal_()
+            self.x_B1D = torch.randn(batch_size, 1, sizes.heads * sizes.head_dim, dtype=dtype)
 
     @torch.no_grad()
     def step(self, attend) -> Tensor:
@@ -92,20 +126,22 @@ class DecodeStack:
 
 @torch.no_grad()
 def measure(device: torch.device, tiny: bool) -> pd.DataFrame:
-    budget = Budget(BUDGET_SECONDS)
-    sizes = Sizes(heads=32, head_dim=8, ffn=32, layers=1) if tiny else Sizes()
-    contexts, batches = ((8192, 2048, 512), (64, 16, 1)) if device.type == "cuda" else ((512, 2048), (1,))
+    plan = PLANS["cuda" if device.type == "cuda" else "cpu"]
     if tiny:
-        contexts, batches = (16,), (2,)
+        sizes = dataclasses.replace(plan.sizes, head_dim=8, ffn=32, layers=1)
+        plan = dataclasses.replace(plan, sizes=sizes, batches=(2,), contexts=(16,))
+    sizes, budget = plan.sizes, Budget(plan.budget_seconds)
     rows = []
-    for batch_size, context in itertools.product(batches, contexts):
-        for launch, attention in [("graph", "gqa"), ("graph", "folded"), ("graph", "expanded"), ("python", "gqa")]:
+    for batch_size, context in itertools.product(plan.batches, plan.contexts):
+        for launch, attention in plan.ways:
             kv_heads = [kv for kv in KV_HEADS if kv < sizes.heads or attention == "gqa"]
             # In turn over KV heads, which are what is compared: four caches fit in memory together. Expanded copies of
             # three do not.
             for together in [[kv] for kv in kv_heads] if attention == "expanded" else [kv_heads]:
                 makers = {
-                    kv: lambda kv=kv: make(DecodeStack(sizes, kv, batch_size, context, device), attention, launch)
+                    kv: lambda kv=kv: make(
+                        DecodeStack(sizes, kv, batch_size, context, device), attention, launch, plan.calls
+                    )
                     for kv in together
                 }
                 results = side_by_side(makers, device, budget, repeats=20, warm_up=2, limit_seconds=1)
@@ -116,17 +152,21 @@ def measure(device: torch.device, tiny: bool) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def make(stack: DecodeStack, attention: str, launch: str) -> Batch:
+def make(stack: DecodeStack, attention: str, launch: str, calls: int) -> Batch:
     def call():
         return stack.step(ATTENTION[attention])
 
-    return captured(call, 2) if launch == "graph" else batch(call, 2)
+    return captured(call, calls) if launch == "graph" else batch(call, calls)
+
+
+def dtype_of(sizes: Sizes) -> torch.dtype:
+    return getattr(torch, sizes.dtype)
 
 
 def read_bytes(sizes: Sizes, kv_heads: int, batch_size: int, context: int) -> dict[str, int]:
-    """Bytes of the products' weights and of the cache, two a number."""
-    width = sizes.heads * sizes.head_dim
+    """Bytes of the products' weights and of the cache."""
+    width, itemsize = sizes.heads * sizes.head_dim, dtype_of(sizes).itemsize
     projections = width * sizes.head_dim * (2 * sizes.heads + 2 * kv_heads)  # q and out, k and v
-    weights = 2 * sizes.layers * (projections + 3 * width * sizes.ffn)
-    cache = 2 * sizes.layers * 2 * batch_size * context * kv_heads * sizes.head_dim
+    weights = itemsize * sizes.layers * (projections + 3 * width * sizes.ffn)
+    cache = itemsize * sizes.layers * 2 * batch_size * context * kv_heads * sizes.head_dim
     return {"weight_bytes": weights, "cache_bytes": cache, "read_bytes": weights + cache}

@@ -1,15 +1,17 @@
 """Time of RMSNorm and LayerNorm, and the share of a Llama block's forward pass that its two norms take.
 
-Norms: torch.nn.RMSNorm, torch.nn.LayerNorm and RMSNorm in five lines of tensor code, over 4096 rows, forward and
+Norms: torch.nn.RMSNorm, torch.nn.LayerNorm and RMSNorm in five lines of tensor code, over `rows` tokens, forward and
 forward+backward, eager and compiled. Launched from Python (what a short model sees) and replayed as a CUDA graph (the
 kernels alone). `moved_bytes` is the least that must move: input read and output written (backward: input and gradient
 read, gradient written, besides); small widths fit in a GPU's cache and may exceed its memory's rate. Kind `block` is
-a block of width 4096 at sequence 2048 in bfloat16 (fused attention, SwiGLU 11008, no rotation), with its norms and
-without; `block_norms` its two norms alone; `share_of_block` is their time over the block's. Seconds.
+a block of width 4096 (fused attention, SwiGLU 11008, no rotation), with its norms and without; `block_norms` its two
+norms alone; `share_of_block` is their time over the block's. On a GPU the block is in bfloat16 and sees 2048 tokens; on
+a CPU 64 in float32, which every CPU computes at its full rate, and the norms see 512 rows instead of 4096. Seconds.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable
 
@@ -20,9 +22,42 @@ from torch.nn import functional as F
 
 from postproof.measuring.timing import Batch, Budget, batch, captured, side_by_side
 
-BUDGET_SECONDS = 85
-ROWS = 4096
-WIDTHS = (4096, 192, 576, 8192, 1024)  # the likeliest to be drawn first: the budget may cut the rest
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What is timed on a kind of device. `*_calls` make one sample."""
+
+    rows: int
+    widths: tuple[int, ...]  # the likeliest to be drawn first: the budget may cut the rest
+    norm_calls: int
+    block: tuple[int, int, int, int]  # width, heads, ffn, sequence
+    block_dtype: str
+    block_calls: int
+    budget_seconds: float
+
+
+PLANS = {
+    "cuda": Plan(
+        rows=4096,
+        widths=(4096, 192, 576, 8192, 1024),
+        norm_calls=20,
+        block=(4096, 32, 11008, 2048),
+        block_dtype="bfloat16",
+        block_calls=5,
+        budget_seconds=85,
+    ),
+    # Half of the time goes into compiling, once for each width, dtype and pass.
+    "cpu": Plan(
+        rows=512,
+        widths=(8192, 192, 1024),
+        norm_calls=5,
+        block=(4096, 32, 11008, 64),
+        block_dtype="float32",
+        block_calls=1,
+        budget_seconds=180,
+    ),
+}
+TINY = {"rows": 8, "widths": (16,), "block": (16, 2, 32, 8)}
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 EPS = 1e-5
 
@@ -67,18 +102,21 @@ class LlamaBlock(nn.Module):
 
 
 def measure(device: torch.device, tiny: bool) -> pd.DataFrame:
-    budget = Budget(BUDGET_SECONDS)
-    rows = block_rows(device, tiny, budget)
-    for width in (16,) if tiny else WIDTHS:
+    plan = PLANS["cuda" if device.type == "cuda" else "cpu"]
+    plan = dataclasses.replace(plan, **TINY) if tiny else plan
+    budget = Budget(plan.budget_seconds)
+    rows = block_rows(plan, device, tiny, budget)
+    for width in plan.widths:
         for dtype in DTYPES:
             for what in ("forward", "forward_backward"):
-                rows += norm_rows(8 if tiny else ROWS, width, dtype, what, device, tiny, budget)
+                rows += norm_rows(plan, width, dtype, what, device, tiny, budget)
     return pd.DataFrame(rows)
 
 
 def norm_rows(
-    n: int, width: int, dtype: str, what: str, device: torch.device, tiny: bool, budget: Budget
+    plan: Plan, width: int, dtype: str, what: str, device: torch.device, tiny: bool, budget: Budget
 ) -> list[dict]:
+    n, calls = plan.rows, plan.norm_calls
     torch._dynamo.reset()
 
     @functools.cache  # compiled once, launched in two ways
@@ -100,8 +138,9 @@ def norm_rows(
             return torch.autograd.grad(function(x), wanted, grad)
 
         call = forward if what == "forward" else forward_backward
-        call()  # compiles, outside of any capture
-        return captured(call, 20) if launch == "graph" else batch(call, 20)
+        if launch == "python" or device.type == "cuda":
+            call()  # compiles, outside of any capture
+        return captured(call, calls) if launch == "graph" else batch(call, calls)
 
     makers = {
         (norm, code, launch): lambda key=(norm, code, launch): make(*key)
@@ -120,18 +159,18 @@ def norm_rows(
 
 
 @torch.no_grad()
-def block_rows(device: torch.device, tiny: bool, budget: Budget) -> list[dict]:
-    width, heads, ffn, sequence = (16, 2, 32, 8) if tiny else (4096, 32, 11008, 2048)
-    x_BTD = torch.randn(1, sequence, width, device=device, dtype=torch.bfloat16)
+def block_rows(plan: Plan, device: torch.device, tiny: bool, budget: Budget) -> list[dict]:
+    (width, heads, ffn, sequence), calls, dtype = plan.block, plan.block_calls, DTYPES[plan.block_dtype]
+    x_BTD = torch.randn(1, sequence, width, device=device, dtype=dtype)
 
     @functools.cache
     def build(norm: str, part: str, code: str) -> Callable[[Tensor], Tensor]:
         make_norm = NORMS.get(norm, lambda width: nn.Identity())
         with device:
             if part == "block":
-                module = LlamaBlock(make_norm, width, heads, ffn).to(torch.bfloat16)
+                module = LlamaBlock(make_norm, width, heads, ffn).to(dtype)
             else:
-                module = nn.Sequential(make_norm(width), make_norm(width)).to(torch.bfloat16)
+                module = nn.Sequential(make_norm(width), make_norm(width)).to(dtype)
         return torch.compile(module) if code == "compiled" else module
 
     def make(norm: str, part: str, code: str, launch: str) -> Batch:
@@ -141,8 +180,9 @@ def block_rows(device: torch.device, tiny: bool, budget: Budget) -> list[dict]:
         def call():
             return function(x_BTD)
 
-        call()  # compiles, outside of any capture
-        return captured(call, 5) if launch == "graph" else batch(call, 5)
+        if launch == "python" or device.type == "cuda":
+            call()  # compiles, outside of any capture
+        return captured(call, calls) if launch == "graph" else batch(call, calls)
 
     rows = []
     parts = [(norm, part) for norm in NORMS for part in ("block", "block_norms")] + [("none", "block")]
@@ -154,7 +194,7 @@ def block_rows(device: torch.device, tiny: bool, budget: Budget) -> list[dict]:
         for (norm, part, _, launch), result in results.items():
             seconds, block = result["median_seconds"], results[norm, "block", code, launch]["median_seconds"]
             labels = {"norm": norm, "code": code, "launch": launch, "kind": part, "what": "forward"}
-            labels |= {"rows": sequence, "width": width, "dtype": "bfloat16"}
+            labels |= {"rows": sequence, "width": width, "dtype": plan.block_dtype}
             share = seconds / block if part == "block_norms" and seconds and block else None
             rows.append(labels | result | {"share_of_block": share})
     return rows

@@ -1,0 +1,68 @@
+"""Our Llama against transformers' on the real weights: seconds of a prompt's pass and of a decode step, one thread.
+
+Both run in one process of fast mode, in which each has torch at its own speed, and are timed in turn.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+from postproof import exact
+from postproof.bench import Row
+from postproof.benchmarks.steps import say_left_out
+from postproof.errors import EngineError
+
+PROMPT_TOKENS = 64
+NAMES = {phase: f"llama_{phase}_over_transformers_1t" for phase in ("prefill", "decode")}
+
+
+def rows() -> Iterator[Row]:
+    """Ratios, left out without the model or transformers. If ours were slower, a user had no reason to take it."""
+    medians = median_seconds()
+    if reason := medians.get("left_out"):
+        say_left_out(", ".join(NAMES.values()), reason)
+        return
+    for phase, name in NAMES.items():
+        yield Row(name, medians[phase]["ours"] / medians[phase]["transformers"], 1, "1")
+
+
+def median_seconds() -> dict:
+    """Seconds by phase and implementation; or `left_out`, the reason why there are none.
+
+    Threads and pins have to be in the environment before NumPy and torch are imported, so a process of its own takes
+    them. Raises EngineError when it fails; what went wrong stands on standard error by then.
+    """
+    environment = {name: value for name, value in os.environ.items() if name not in exact.ENVIRONMENT}
+    environment |= {name: "1" for name in exact.ENVIRONMENT if name.endswith("_NUM_THREADS")}
+    command = [sys.executable, "-m", "postproof", "--mode", "fast", "benchmarks.llama"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment)
+    if done.returncode:
+        raise EngineError("our Llama and transformers' could not be timed", exit_code=done.returncode)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def add_arguments(parser) -> None:
+    pass
+
+
+def main(args) -> None:
+    """The other process's side."""
+    import torch
+
+    from postproof.measuring import llama_speed
+    from postproof.measuring.timing import Unavailable
+
+    device = torch.device("cpu")
+    try:
+        ours, theirs, prompts = llama_speed.real_models(device)
+    except Unavailable as error:
+        print(json.dumps({"left_out": error.message}))
+        return
+    medians = {phase: {} for phase in NAMES}
+    for (name, phase, _), result in llama_speed.timings(ours, theirs, prompts, [PROMPT_TOKENS], device).items():
+        medians[phase][name] = result["median_seconds"]
+    print(json.dumps(medians))

@@ -1,0 +1,105 @@
+"""Chart: tokens per second of our Llama and of transformers', prefill and decode, a row per machine. Measured."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+
+from postproof import measured, plotting
+from postproof.measured import Measured
+from postproof.variants import Variant
+
+IMPLEMENTATIONS = {
+    variant.stem: variant
+    for variant in [
+        Variant("ours", "ours", "our Llama", "#D55E00", ""),
+        Variant("transformers", "transformers", "transformers", "#56B4E9", ""),
+    ]
+}
+PHASES = {"prefill": "Prefill: the prompt in one pass", "decode": "Decode: one token a step, behind the prompt"}
+LABELS = ["implementation", "phase", "dtype"]
+SECONDS = ["p25_seconds", "median_seconds", "p75_seconds"]
+COMPARED = ["compared_prompts", "compared_steps", "largest_logit_difference", "same_tokens"]
+NUMBERS = ["batch", "prompt_tokens", "tokens_per_second", *SECONDS, "repeats", *COMPARED]
+WIDTH = 0.36  # of a bar
+add_arguments = measured.add_arguments
+
+
+def main(args) -> None:
+    machines = measured.read_all(args.tables, LABELS, NUMBERS)
+    for machine in machines:
+        check(machine)
+    plotting.style()
+    size = (10, 1.5 + 3.3 * len(machines))
+    figure, grid = plt.subplots(len(machines), len(PHASES), figsize=size, squeeze=False)
+    for machine, row in zip(machines, grid):
+        above = {"prefill": machine.heading(60), "decode": agreement(machine.table.iloc[0])}
+        for (phase, name), axes in zip(PHASES.items(), row):
+            draw(axes, machine.table[machine.table["phase"] == phase])
+            axes.set_title(f"{above[phase]}\n{name}", fontsize=9)
+            axes.set_ylabel("tokens per second")
+    batches = " and ".join(sorted({f"{int(n)}" for machine in machines for n in machine.table["batch"]}))
+    dtypes = " and ".join(sorted({dtype for machine in machines for dtype in machine.table["dtype"]}))
+    figure.suptitle(
+        f"Measured speed of our Llama and of transformers' on the same weights (batch {batches}, {dtypes})", fontsize=11
+    )
+    handles, labels = grid[0][0].get_legend_handles_labels()
+    key = "bars: median, with quartiles; ×: how many times as many tokens per second ours has"
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=9, title=key, title_fontsize=9)
+    plotting.save(figure, args.out_svg, args.out_png)
+
+
+def check(machine: Measured) -> None:
+    """Raises ArtefactError unless both implementations stand once for each phase and prompt, in the same text.
+
+    Tokens per second are those of the seconds; what shows that both say the same is one comparison for all rows.
+    """
+    table = machine.table
+    tokens = table["prompt_tokens"].where(table["phase"] == "prefill", 1) * table["batch"]
+    rates_agree = (table["tokens_per_second"] * table["median_seconds"] / tokens).between(1 - 1e-6, 1 + 1e-6)
+    pairs = table.groupby(["phase", "prompt_tokens"])["implementation"].agg(sorted)
+    machine.must_hold(
+        {
+            "implementations are ours and transformers, each once for each phase and prompt": all(
+                pair == sorted(IMPLEMENTATIONS) for pair in pairs
+            ),
+            "phases are prefill and decode": set(table["phase"]) == set(PHASES),
+            "lower quartile <= median <= upper quartile": (table[SECONDS].diff(axis=1).iloc[:, 1:] >= 0).all(axis=None),
+            "tokens per second are tokens over seconds": rates_agree.all(),
+            "all rows have the same comparison": (table[COMPARED].nunique() == 1).all(),
+            "the share of equal tokens is from 0 to 1": table["same_tokens"].between(0, 1).all(),
+        }
+    )
+
+
+def agreement(row: pd.Series) -> str:
+    tokens = int(row["compared_prompts"] * row["compared_steps"])
+    return (
+        f"{row['compared_prompts']:.0f} prompts: logits differ by {row['largest_logit_difference']:.1e} at most,\n"
+        f"{round(row['same_tokens'] * tokens):,} of {tokens:,} greedy tokens are equal"
+    )
+
+
+def draw(axes: Axes, rows: pd.DataFrame) -> None:
+    """A pair of bars for each length of prompt, from 0; above it how many times as fast ours is."""
+    lengths = sorted(rows["prompt_tokens"].astype(int).unique())
+    rates = rows.pivot(index="prompt_tokens", columns="implementation", values="tokens_per_second")
+    tops = [0.0] * len(lengths)
+    for offset, (stem, variant) in zip((-WIDTH / 2, WIDTH / 2), IMPLEMENTATIONS.items()):
+        of_one = rows[rows["implementation"] == stem].set_index("prompt_tokens").loc[lengths]
+        rate = of_one["tokens_per_second"]
+        # Many seconds are few tokens per second: the upper quartile of one is the lower one of the other.
+        slow, fast = (rate * of_one["median_seconds"] / of_one[column] for column in ("p75_seconds", "p25_seconds"))
+        x = [i + offset for i in range(len(lengths))]
+        axes.bar(x, rate, WIDTH * 0.94, color=variant.colour, label=variant.long)
+        axes.errorbar(x, rate, yerr=[rate - slow, fast - rate], fmt="none", ecolor="black", capsize=3, linewidth=1)
+        for place, value in zip(x, rate):
+            axes.annotate(f"{value:,.3g}", (place, 0), (0, 4), textcoords="offset points", ha="center", fontsize=8)
+        tops = [max(top, high) for top, high in zip(tops, fast)]
+    for i, (length, top) in enumerate(zip(lengths, tops)):
+        ratio = rates.loc[length, "ours"] / rates.loc[length, "transformers"]
+        axes.annotate(f"× {ratio:.2f}", (i, top), (0, 4), textcoords="offset points", ha="center", fontweight="bold")
+    axes.set_xticks(range(len(lengths)), lengths)
+    axes.set(xlabel="tokens of the prompt", ylim=(0, 1.15 * max(tops)), xlim=(-0.6, len(lengths) - 0.4))
+    axes.grid(axis="x", visible=False)
