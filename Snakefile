@@ -16,11 +16,14 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/mixtral.smk"
 include: "workflow/rules/mixtral_routing.smk"
 include: "workflow/rules/mixtral_accounting.smk"
+include: "workflow/rules/llama2.smk"
+include: "workflow/rules/llama2_real_weights.smk"
+include: "workflow/rules/figures.smk"
 include: "workflow/rules/claims.smk"
 
 
 rule all:
     default_target: True
     input:
-        expand(f"{RESULTS}/mixtral/figures/{{stem}}.svg", stem=MIXTRAL_FIGURES),
-        f"{RESULTS}/mixtral/claims.json",
+        [f"{RESULTS}/{post}/figures/{stem}.svg" for post, stems in FIGURES.items() for stem in stems],
+        expand(f"{RESULTS}/{{post}}/claims.json", post=FIGURES),

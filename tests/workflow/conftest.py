@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from postproof import exact
+from postproof import exact, files
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,7 +27,9 @@ TINY = {
     "mixtral.isoflop.training": dict(batch=4, budgets_flops=[5.0e6, 1.0e7]),
     "mixtral.full": {"seeds": [7, 8], "widths": [16, 32], "characters": 5000},
     "mixtral.full.training": dict(batch=4, budgets_flops=[5.0e6, 1.0e7]),
+    "llama2.held_texts": {"characters": 60, "page": "data/texts/sentence.txt"},
 }
+LARGE_BYTES = 10_000_000  # the weights of a pretrained model
 
 
 class Checkout:
@@ -87,15 +89,19 @@ class Checkout:
         with path.open("a") as stream:
             stream.write(text)
 
-    def artefacts(self) -> dict[str, bytes]:
-        """Every file below data/ and results/ by path."""
+    def artefacts(self) -> dict[str, str]:
+        """The hash of every file below data/ and results/ by path."""
         folders = [self.path / "data", self.path / "results"]
         found = [file for folder in folders for file in sorted(folder.rglob("*")) if file.is_file()]
-        return {str(file.relative_to(self.path)): file.read_bytes() for file in found}
+        return {str(file.relative_to(self.path)): files.sha256(file) for file in found}
 
     def copy(self, target: Path) -> "Checkout":
-        """The checkout as it stands, caches and engine states included."""
-        return Checkout(Path(shutil.copytree(self.path, target, symlinks=True)))
+        """The checkout as it stands, caches and engine states included. Large files are linked: none is changed."""
+
+        def copy(source: str, destination: str) -> None:
+            (os.link if os.path.getsize(source) > LARGE_BYTES else shutil.copy2)(source, destination)
+
+        return Checkout(Path(shutil.copytree(self.path, target, symlinks=True, copy_function=copy)))
 
     def clone(self, target: Path) -> "Checkout":
         """A bare clone of the last commit."""
@@ -125,6 +131,7 @@ def built(tmp_path_factory) -> Checkout:
             (checkout.path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, checkout.path / name)
     checkout.set_params(TINY)
+    checkout.append("data/texts/sentence.txt", "The clock on the wall had stopped, and nobody wound it up again.\n")
     checkout.git("init", "--quiet", "--initial-branch=main")
     checkout.snakemake()
     checkout.make("record")

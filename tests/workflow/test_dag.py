@@ -45,7 +45,7 @@ def test_a_rule_reads_only_the_stage_before_it(jobs):
             if path.startswith("data/measured/"):
                 assert ranks == {4}, f"{job.rule} reads {path}: measurements are for figures"
             elif rank(path) is None:
-                facts = ("data/requirements.txt", "data/configurations/", "claims/", "workflow/schemas/")
+                facts = ("data/requirements/", "data/texts/", "data/configurations/", "claims/", "workflow/schemas/")
                 assert path.startswith(facts), path
             else:
                 before = ranks == {rank(path) + 1}

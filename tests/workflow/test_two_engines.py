@@ -2,7 +2,7 @@
 
 import pytest
 
-from workflow_helpers import CLAIMS, FIGURES, ON_MODEL, ON_RACE, RACE_RUNS, RUNS
+from workflow_helpers import ALL_CLAIMS, CLAIMS, FIGURES, LLAMA2_FIGURES, ON_MODEL, ON_RACE, RACE_RUNS, RUNS
 
 NOTHING = {"snakemake": set(), "dvc": set()}
 
@@ -57,9 +57,9 @@ def test_a_parameter_put_back_is_restored_from_the_run_cache_without_training(ch
     "file, jobs",
     [
         ("src/postproof/mixtral/figures/race_train_loss.py", {"results/mixtral/figures/race_train_loss.png"}),
-        ("src/postproof/plotting.py", FIGURES),
+        ("src/postproof/plotting.py", FIGURES | LLAMA2_FIGURES),
         ("src/postproof/mixtral/moe.py", ON_MODEL),
-        ("src/postproof/claims/rules.py", CLAIMS),
+        ("src/postproof/claims/rules.py", ALL_CLAIMS),
         ("claims/mixtral.yaml", CLAIMS),
         ("src/postproof/mixtral/train_race.py", RACE_RUNS | ON_RACE),
         ("src/postproof/params.py", set()),

@@ -1,11 +1,12 @@
 """First outputs, alphabetically, of the jobs of the tiny build, by what they depend on."""
 
 
-def _at(folder: str, suffix: str, *stems: str) -> set[str]:
-    return {f"results/mixtral/{folder}/{stem}.{suffix}" for stem in stems}
+def _at(folder: str, suffix: str, *stems: str, post: str = "mixtral") -> set[str]:
+    return {f"results/{post}/{folder}/{stem}.{suffix}" for stem in stems}
 
 
 CLAIMS = {"results/mixtral/claims.json"}
+ALL_CLAIMS = CLAIMS | {"results/llama2/claims.json"}
 RACE_RUNS = _at("runs/race", "csv", *(f"{arm}-seed{seed}" for arm in ("dense", "moe") for seed in (7, 8)))
 RACE_FIGURES = _at("figures", "png", "race_val_perplexity", "race_train_loss", "race_matched_axes")
 # What is computed from the runs of the race.
@@ -23,5 +24,10 @@ MEASURED_FIGURES = _at("figures", "png", "latency_by_length", "moe_step", "race_
 FIGURES = RACE_FIGURES | ROUTER_FIGURES | MEASURED_FIGURES
 FIGURES |= _at("figures", "png", "isoflop_gap", "expert_load_windows", "dispatch_volume")
 FIGURES |= _at("figures", "png", "flop_breakdown", "parameters")
+LLAMA2_FIGURES = _at(
+    "figures", "png", "rope_rotation_angles", "rope_decay", "rope_theta", "rope_diagram", post="llama2"
+)
+LLAMA2_FIGURES |= _at("figures", "png", "kv_cache_memory", "kv_max_batch", "decode_bytes", post="llama2")
+LLAMA2_FIGURES |= _at("figures", "png", "serving_budget", "ablation", post="llama2")
 # What is computed from the model's code.
 ON_MODEL = RUNS | TABLES | CLAIMS | (FIGURES - MEASURED_FIGURES)

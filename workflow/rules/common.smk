@@ -2,6 +2,7 @@
 import json
 import os
 import sys
+from pathlib import Path
 
 from postproof import cli, codegraph, params
 from postproof.errors import PostproofError
@@ -31,8 +32,17 @@ RESULTS = "results" if config["mode"] == "exact" else "results-fast"
 POSTPROOF = f"python -m postproof --mode {config['mode']}"
 # Exact jobs are one thread each and run side by side; a fast one takes what there is.
 TRAINING_THREADS = 1 if config["mode"] == "exact" else workflow.cores
-# Stems of each post's metrics tables; the rule file of the post fills in its own.
-TABLES = {}
+# By post, filled in by its rule file; figures.smk and claims.smk read them.
+TABLES = {}  # stems of its metrics tables
+CHARTS = {}  # of its charts of such tables alone, each with the tables, in the order in which its command takes them
+MEASURED = {}  # of its charts of measurements, each with the machines' tables
+FIGURES = {}  # of all its charts
+
+
+def measured(*stems):
+    """Those of the stems for which some machine's table is at hand, with these tables."""
+    tables = {stem: sorted(map(str, Path("data/measured", stem).glob("*.csv"))) for stem in stems}
+    return {stem: found for stem, found in tables.items() if found}
 
 
 wildcard_constraints:

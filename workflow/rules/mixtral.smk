@@ -2,7 +2,7 @@
 #
 # INPUTS   data/prepared/mixtral_{corpus,full}.safetensors
 # OUTPUTS  results/mixtral/{runs/race,runs/isoflop,runs/full}, their metrics and figures
-# STEPS    train_race (arm x seed) -> race_metrics -> mixtral_figure
+# STEPS    train_race (arm x seed) -> race_metrics
 #          train_isoflop (arm x width x seed) -> isoflop_metrics -> isoflop_figure; `full` is the same for a GPU
 ARMS = ["dense", "moe"]
 RACE_RUNS = expand(f"{RESULTS}/mixtral/runs/race/{{arm}}-seed{{seed}}.csv", arm=ARMS, seed=config["mixtral"]["race"]["seeds"])
@@ -17,8 +17,7 @@ def isoflop_runs(tier):
     )
 
 
-# The tables that each chart draws, in the order in which its command takes them.
-MIXTRAL_CHARTS = {
+CHARTS["mixtral"] = {
     "race_val_perplexity": ["race", "parameters"],
     "race_train_loss": ["race"],
     "race_matched_axes": ["race"],
@@ -31,8 +30,10 @@ MIXTRAL_CHARTS = {
     "flop_breakdown": ["flop_breakdown", "parameters"],
     "parameters": ["parameters"],
 }
-TABLES["mixtral"] = sorted({table for tables in MIXTRAL_CHARTS.values() for table in tables})
+TABLES["mixtral"] = sorted({table for tables in CHARTS["mixtral"].values() for table in tables})
 TABLES["mixtral"] += ["isoflop", "isoflop_gap", "step_elements", "worked_token"]
+MEASURED["mixtral"] = measured("latency_by_length", "moe_step", "race_wall")
+FIGURES["mixtral"] = [*CHARTS["mixtral"], "isoflop_gap", *MEASURED["mixtral"]]
 
 
 wildcard_constraints:
@@ -137,23 +138,6 @@ rule isoflop_figure:
         f"logs/isoflop_figure/{RESULTS}/{{tier}}.log",
     shell:
         "{POSTPROOF} --log {log} mixtral.figures.isoflop_gap --tables {input.tables}"
-        " --out-svg {output.svg} --out-png {output.png}"
-
-
-rule mixtral_figure:
-    """Draw one chart from its metrics tables."""
-    input:
-        tables=lambda wildcards: [f"{RESULTS}/mixtral/metrics/{table}.csv" for table in MIXTRAL_CHARTS[wildcards.stem]],
-        code=lambda wildcards: code(f"mixtral.figures.{wildcards.stem}"),
-    output:
-        svg=update(report(f"{RESULTS}/mixtral/figures/{{stem}}.svg", caption="../report/mixtral_figure.rst", category="mixtral")),
-        png=update(f"{RESULTS}/mixtral/figures/{{stem}}.png"),
-    log:
-        f"logs/mixtral_figure/{RESULTS}/{{stem}}.log",
-    wildcard_constraints:
-        stem="|".join(MIXTRAL_CHARTS),
-    shell:
-        "{POSTPROOF} --log {log} mixtral.figures.{wildcards.stem} --tables {input.tables}"
         " --out-svg {output.svg} --out-png {output.png}"
 
 

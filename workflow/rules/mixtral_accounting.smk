@@ -1,17 +1,8 @@
-# Parameters and FLOPs counted, the worked token, and charts of what was measured.
+# Parameters and FLOPs counted, and the worked token.
 #
-# INPUTS   data/configurations, data/prepared/mixtral_corpus.json (size of the vocabulary), data/measured
-# OUTPUTS  the tables parameters, flop_breakdown, step_elements, worked_token; figures of measurements
+# INPUTS   data/configurations, data/prepared/mixtral_corpus.json (size of the vocabulary)
+# OUTPUTS  the tables parameters, flop_breakdown, step_elements, worked_token
 # STEPS    one each
-from pathlib import Path
-
-MEASURED = {
-    stem: sorted(map(str, Path("data/measured", stem).glob("*.csv")))
-    for stem in ["latency_by_length", "moe_step", "race_wall"]
-}
-MIXTRAL_FIGURES = [*MIXTRAL_CHARTS, "isoflop_gap", *(stem for stem, tables in MEASURED.items() if tables)]
-
-
 rule count_parameters:
     """Count the parameters of Mixtral 8x7B and of both arms, term by term."""
     input:
@@ -61,21 +52,3 @@ rule worked_token:
         top_k=section("mixtral.model.top_k"),
     shell:
         "{POSTPROOF} --log {log} mixtral.worked_token --logits {params.logits:q} --top-k {params.top_k} --out {output}"
-
-
-rule measured_figure:
-    """Draw one chart of what was measured on the machines at hand."""
-    input:
-        tables=lambda wildcards: MEASURED[wildcards.stem],
-        about=lambda wildcards: [f"{table.removesuffix('.csv')}.json" for table in MEASURED[wildcards.stem]],
-        code=lambda wildcards: code(f"mixtral.figures.{wildcards.stem}"),
-    output:
-        svg=update(report(f"{RESULTS}/mixtral/figures/{{stem}}.svg", caption="../report/measured_figure.rst", category="measured")),
-        png=update(f"{RESULTS}/mixtral/figures/{{stem}}.png"),
-    log:
-        f"logs/measured_figure/{RESULTS}/{{stem}}.log",
-    wildcard_constraints:
-        stem="|".join(MEASURED),
-    shell:
-        "{POSTPROOF} --log {log} mixtral.figures.{wildcards.stem} --tables {input.tables}"
-        " --out-svg {output.svg} --out-png {output.png}"

@@ -14,10 +14,10 @@ from pathlib import Path
 import pandas as pd
 
 from postproof import configurations, files, sections
+from postproof.caching_allocator import allocate
 from postproof.configurations import Configuration
 from postproof.errors import ParamsError
 from postproof.llama2 import kv_cache
-from postproof.llama2.caching_allocator import allocate
 from postproof.llama2.kv_cache import GB, GIB
 
 BATCH = 1

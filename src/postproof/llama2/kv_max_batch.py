@@ -11,9 +11,9 @@ from pathlib import Path
 import pandas as pd
 
 from postproof import configurations, files, sections
+from postproof.caching_allocator import allocate
 from postproof.configurations import Configuration
 from postproof.llama2 import kv_cache
-from postproof.llama2.caching_allocator import allocate
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,39 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
-from postproof.errors import ParamsError
-
-FETCHED_CORPORA = ("shakespeare", "tinystories", "wikitext2")
-
-
-def check(mixtral: Mapping, file: str) -> None:
-    """Checks what the schema cannot say of the section `mixtral`.
-
-    Raises ParamsError for a corpus that is not there, or for two values that do not fit together.
-    """
-    corpus, model = mixtral["corpus"], mixtral["model"]
-
-    source = Path(corpus["source"])
-    fetched = [f"data/raw/{name}.txt" for name in FETCHED_CORPORA]
-    if corpus["source"] not in fetched and not source.is_file():
-        raise ParamsError(
-            "no such file", file=file, key="mixtral.corpus.source", value=source,
-            allowed=f"{', '.join(fetched)}, or the path of a UTF-8 text file",
-        )  # fmt: skip
-
-    for holds, key, value, allowed in relations(mixtral, corpus, model):
-        if not holds:
-            raise ParamsError(
-                "values do not fit together", file=file, key=f"mixtral.{key}", value=value, allowed=allowed,
-                remedy="change one of the two",
-            )  # fmt: skip
+# Texts that a job fetches; any other is a file of the user's.
+FETCHED_CORPORA = tuple(f"data/raw/{name}.txt" for name in ("shakespeare", "tinystories", "wikitext2"))
 
 
-def relations(mixtral: Mapping, corpus: Mapping, model: Mapping) -> Iterator[tuple[bool, str, Any, str]]:
+def relations(mixtral: Mapping) -> Iterator[tuple[bool, str, Any, str]]:
     """Whether each relation holds, the key and value to blame where it does not, and what would be allowed."""
+    corpus, model = mixtral["corpus"], mixtral["model"]
     race, balance, telemetry = mixtral["race"]["training"], mixtral["router_balance"]["training"], mixtral["telemetry"]
     yield (
         model["d_model"] % model["heads"] == 0,
