@@ -95,7 +95,7 @@ def test_a_wheel_that_is_not_the_pinned_one_is_not_read(folder, fails, damage, w
 @pytest.mark.parametrize(
     "damage, words, cause",
     [
-        case("missing", lambda: remove(TEXT), TEXT, "mixtral.corpus.source", cause="FileNotFoundError"),
+        case("missing", lambda: remove(TEXT), TEXT, "mixtral.corpus in params.yaml", cause="FileNotFoundError"),
         case("latin-1", lambda: Path(TEXT).write_bytes(b"Who goes th\xe8re?" * 200), TEXT, "byte: 11", cause="Unicode"),
         case("too short", lambda: put(TEXT, "short"), TEXT, "found: 5", "needed: 2000", "lower"),
         case("empty", lambda: put(TEXT, ""), TEXT, "found: 0"),

@@ -91,9 +91,11 @@ class Checkout:
 
     def artefacts(self) -> dict[str, str]:
         """The hash of every file below data/ and results/ by path."""
-        folders = [self.path / "data", self.path / "results"]
-        found = [file for folder in folders for file in sorted(folder.rglob("*")) if file.is_file()]
+        found = [*self.files("data"), *self.files("results")]
         return {str(file.relative_to(self.path)): files.sha256(file) for file in found}
+
+    def files(self, folder: str) -> list[Path]:
+        return [file for file in sorted((self.path / folder).rglob("*")) if file.is_file()]
 
     def copy(self, target: Path) -> "Checkout":
         """The checkout as it stands, caches and engine states included. Large files are linked: none is changed."""

@@ -20,14 +20,6 @@ def origin(checkout, tmp_path):
     return checkout
 
 
-def test_after_a_rebuild_from_scratch_there_is_nothing_to_do(built, tmp_path):
-    clone = built.clone(tmp_path / "clone")
-    clone.snakemake()
-    assert "Nothing to be done" in clone.snakemake("--dry-run")
-    assert clone.dvc("status", "--json").strip() == "{}"
-    assert clone.git("status", "--porcelain") == "", "the committed tables and figures came out the same"
-
-
 def test_clone_and_pull_leave_nothing_to_do_and_both_notice_the_next_change(origin, tmp_path):
     clone = origin.clone(tmp_path / "clone")
     clone.make("pull")
