@@ -4,9 +4,16 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from postproof import exact
 from postproof.llama2.gqa import KVCache, group_size, grouped_query_attention
 
 HEADS, TIME, D_HEAD = 6, 11, 8
+
+
+@pytest.fixture(params=["exact", "fast"], autouse=True)
+def mode(request, monkeypatch):
+    """Each test in both modes: the equation as it stands, and torch's fused kernel."""
+    monkeypatch.setattr(exact, "pinned", lambda: request.param == "exact")
 
 
 def draw(*shape, seed=0):

@@ -29,5 +29,6 @@ LLAMA2_FIGURES = _at(
 )
 LLAMA2_FIGURES |= _at("figures", "png", "kv_cache_memory", "kv_max_batch", "decode_bytes", post="llama2")
 LLAMA2_FIGURES |= _at("figures", "png", "serving_budget", "ablation", post="llama2")
+LLAMA2_FIGURES |= _at("figures", "png", "norm_speed", "decode_speed", "llama_speed", post="llama2")
 # What is computed from the model's code.
 ON_MODEL = RUNS | TABLES | CLAIMS | (FIGURES - MEASURED_FIGURES)
