@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from pathlib import Path
+from typing import NoReturn
 
 import yaml
 
@@ -86,20 +87,20 @@ def read(path: Path) -> Configuration:
     Raises DataError for a file that is missing or no YAML, an unknown or missing key, a value out of range, KV heads
     that do not divide the heads, an odd head dimension with rotary positions.
     """
-    content = _read_keys(path, Configuration)
+    content = read_keys(path, Configuration)
     for key, allowed in CHOICES.items():
         if content[key] not in allowed:
-            _refuse(path, content, key, " or ".join(map(str, allowed)))
+            refuse(path, content, key, " or ".join(map(str, allowed)))
     if content["heads"] % content["kv_heads"]:
-        _refuse(path, content, "kv_heads", f"a divisor of heads ({content['heads']})")
+        refuse(path, content, "kv_heads", f"a divisor of heads ({content['heads']})")
     if content["rope_base"] is not None and content["head_dim"] % 2:
-        _refuse(path, content, "head_dim", "an even number: rotary positions turn pairs")
+        refuse(path, content, "head_dim", "an even number: rotary positions turn pairs")
     return Configuration(**content)
 
 
 def read_device(path: Path) -> Device:
     """Raises DataError for a file that is missing or no YAML, an unknown or missing key, a value out of range."""
-    return Device(**_read_keys(path, Device))
+    return Device(**read_keys(path, Device))
 
 
 def read_all(paths: list[Path]) -> dict[str, Configuration]:
@@ -124,8 +125,12 @@ def choose(models: dict[str, Configuration], name: str) -> Configuration:
     return models[name]
 
 
-def _read_keys(path: Path, cls: type) -> dict:
-    """The file's mapping, with the keys of `cls` and values of their types."""
+def read_keys(path: Path, cls: type) -> dict:
+    """The file's mapping, with the keys of the dataclass `cls` and values of their types.
+
+    Raises DataError for a file that is missing or no YAML, an unknown or missing key, a value of another type, a number
+    below 1 (in `learned_positions` 0), an empty text.
+    """
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=StrictLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -142,17 +147,18 @@ def _read_keys(path: Path, cls: type) -> dict:
         lowest = 0 if key == "learned_positions" else 1
         match fields[key]:
             case "str" if not (isinstance(value, str) and value.strip()):
-                _refuse(path, content, key, "a text")
+                refuse(path, content, key, "a text")
             case "int" if type(value) is not int or value < lowest:
-                _refuse(path, content, key, f"a whole number, at least {lowest}")
+                refuse(path, content, key, f"a whole number, at least {lowest}")
             case "float" if type(value) not in (int, float) or not 0 < value < math.inf:
-                _refuse(path, content, key, "a number above 0")
+                refuse(path, content, key, "a number above 0")
             case "bool" if type(value) is not bool:
-                _refuse(path, content, key, "true or false")
+                refuse(path, content, key, "true or false")
             case "int | None" if value is not None and (type(value) is not int or value < 2):
-                _refuse(path, content, key, "null, or a whole number, at least 2")
+                refuse(path, content, key, "null, or a whole number, at least 2")
     return content
 
 
-def _refuse(path: Path, content: dict, key: str, allowed: str):
+def refuse(path: Path, content: dict, key: str, allowed: str) -> NoReturn:
+    """Raises DataError for the value at `key`."""
     raise DataError("value is not allowed", file=path, key=key, value=content[key], allowed=allowed, remedy=REMEDY)

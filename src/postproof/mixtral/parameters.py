@@ -18,12 +18,10 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-import yaml
 
-from postproof import files, sections
-from postproof.errors import ArtefactError, DataError
+from postproof import configurations, files, sections
+from postproof.errors import ArtefactError
 from postproof.mixtral.model import ARMS, Decoder, ModelSizes
-from postproof.strict_yaml import StrictLoader
 
 BYTES_PER_PARAMETER = 2  # bfloat16 and float16
 EXPERTS = "experts"
@@ -137,32 +135,14 @@ def read_configuration(path: Path) -> Configuration:
 
     Raises DataError for a file that is missing or no YAML, an unknown or missing key, a value out of range.
     """
-    remedy = "mend the file, or `git checkout` it"
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=StrictLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DataError("cannot read YAML", file=path, remedy=remedy) from error
-    fields = {field.name: field.type for field in dataclasses.fields(Configuration)}
-    given = set(content) if isinstance(content, dict) else set()
-    if given != fields.keys():
-        wrong = {"unknown": given - fields.keys(), "missing": fields.keys() - given}
-        keys = {kind: ", ".join(sorted(map(str, names))) for kind, names in wrong.items() if names}
-        raise DataError("not the keys of a configuration", file=path, **keys, allowed=", ".join(fields), remedy=remedy)
-
-    def refuse(key: str, allowed: str):
-        raise DataError("value is not allowed", file=path, key=key, value=content[key], allowed=allowed, remedy=remedy)
-
-    for key, value in content.items():
-        if fields[key] == "int" and (type(value) is not int or value < 1):
-            refuse(key, "a whole number, at least 1")
-        if key in ("name", "source") and not (isinstance(value, str) and value.strip()):
-            refuse(key, "a text")
-        if key in FIXED and (type(value), value) != (type(FIXED[key]), FIXED[key]):
-            refuse(key, f"{str(FIXED[key]).lower()}: the formulas are for no other")
+    content = configurations.read_keys(path, Configuration)
+    for key, value in FIXED.items():
+        if content[key] != value:
+            configurations.refuse(path, content, key, f"{str(value).lower()}: the formulas are for no other")
     if content["top_k"] > content["experts"]:
-        refuse("top_k", f"at most experts ({content['experts']})")
+        configurations.refuse(path, content, "top_k", f"at most experts ({content['experts']})")
     if content["heads"] % content["kv_heads"]:
-        refuse("kv_heads", f"a divisor of heads ({content['heads']})")
+        configurations.refuse(path, content, "kv_heads", f"a divisor of heads ({content['heads']})")
     return Configuration(**content)
 
 
