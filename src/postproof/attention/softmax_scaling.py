@@ -1,0 +1,138 @@
+"""What 1 / sqrt(d_k) does to scores and softmax, over d_k; and one wide head against several narrow ones.
+
+With q and k of independent entries of mean 0 and variance 1, q.k is a sum of d_k products of variance 1, so it has mean
+0 and standard deviation sqrt(d_k) (Vaswani et al. 2017, section 3.2.1, footnote 4). That is the root mean square; the
+mean of |q.k| is sqrt(2 / pi) sqrt(d_k) for large d_k, 0.8 of it. Columns by d_k and scaling, of `rows` softmaxes over
+`keys` keys each:
+
+    score_rms, score_mean_abs        spread of the scores, with its expectation
+    largest_weight, entropy_nats     1 and 0 when all falls on one key; 1 / keys and ln(keys) when it is even
+    gradient_trace                   1 - sum w^2, the trace of softmax's Jacobian diag(w) - w w^T: 0 when saturated
+
+The second table has a whole layer of one width, split into different numbers of heads: its rows of weights as above,
+and its cost. A head's share of the work falls as their number grows, so products cost the same:
+
+    FLOPs = 8 T D^2 + 4 T^2 D      q, k, v and out: 2 T D^2 each; scores and their use: 2 T^2 d_k each, times H heads
+
+Scores, and what softmax works on, are H T^2 numbers: as many times more as there are heads.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from postproof import files, sections
+from postproof.attention.attention import MultiHeadAttention
+from postproof.errors import ParamsError
+from postproof.linalg import matmul, through_torch
+
+SCALINGS = ("none", "inverse_root")
+ALL_BUT = 0.01  # a softmax is called saturated when one key has all but this much
+
+
+@dataclasses.dataclass(frozen=True)
+class SoftmaxScaling:
+    seed: int
+    d_heads: list[int]
+    rows: int
+    keys: int
+    d_model: int
+    heads: list[int]
+
+    def __post_init__(self):
+        for key, value in dataclasses.asdict(self).items():
+            least = {"seed": 0, "keys": 2}.get(key, 1)
+            values = value if isinstance(value, list) else [value]
+            if not values or any(type(number) is not int or number < least for number in values):
+                allowed = f"whole numbers from {least} on"
+                raise ParamsError("value is not allowed", key=f"softmax_scaling.{key}", value=value, allowed=allowed)
+        if bad := [count for count in self.heads if self.d_model % count]:
+            raise ParamsError(
+                "value is not allowed", key="softmax_scaling.heads", value=bad[0], allowed=f"divisors of {self.d_model}"
+            )
+
+
+def add_arguments(parser) -> None:
+    parser.add_argument("--settings", required=True, help="params section attention.softmax_scaling, as JSON")
+    parser.add_argument("--out", type=Path, required=True, help="tidy CSV, one row per d_k and scaling")
+    parser.add_argument(
+        "--out-heads", type=Path, required=True, help="tidy CSV, one row per number of heads and scaling"
+    )
+
+
+@torch.no_grad()
+def main(args) -> None:
+    settings = sections.parse(SoftmaxScaling, args.settings)
+    files.write_csv(args.out, by_dimension(settings))
+    files.write_csv(args.out_heads, by_heads(settings))
+
+
+def by_dimension(settings: SoftmaxScaling) -> pd.DataFrame:
+    """Each row its own q and its own keys, so that rows are independent."""
+    rows = []
+    for d in settings.d_heads:
+        rng = np.random.default_rng([settings.seed, d])
+        q_Nd, k_NSd = (rng.normal(size=size) for size in ((settings.rows, d), (settings.rows, settings.keys, d)))
+        scores_NS = np.matmul(k_NSd, q_Nd[:, :, None])[..., 0]
+        for scaling in SCALINGS:
+            factor = 1 if scaling == "none" else 1 / math.sqrt(d)
+            labels = {"d_head": d, "scaling": scaling, "rows": settings.rows, "keys": settings.keys}
+            spread = {"expected_rms": math.sqrt(d) * factor, "expected_mean_abs": expected_mean_abs(d) * factor}
+            rows.append(labels | spread | describe(scores_NS * factor))
+    return pd.DataFrame(rows)
+
+
+def by_heads(settings: SoftmaxScaling) -> pd.DataFrame:
+    """The same standard normal q and k of a whole layer for every split, as if projected by weights of unit norm."""
+    rows, D, T = [], settings.d_model, settings.keys
+    sequences = -(-settings.rows // T)
+    rng = np.random.default_rng([settings.seed, D])
+    q_BTD, k_BTD = (torch.from_numpy(rng.normal(size=(sequences, T, D))) for _ in range(2))
+    for H in settings.heads:
+        layer = MultiHeadAttention(D, H)
+        cost = {"flops_formula": 8 * T * D**2 + 4 * T**2 * D, "flops_counted": counted_flops(layer, T)}
+        cost |= {"scores": H * T**2}
+        scores_BHTT = matmul(layer.split(q_BTD), layer.split(k_BTD).mT).numpy()
+        for scaling in SCALINGS:
+            factor = 1 if scaling == "none" else 1 / math.sqrt(D // H)
+            labels = {"heads": H, "d_head": D // H, "d_model": D, "scaling": scaling, "keys": T}
+            labels |= {"rows": sequences * H * T, "expected_rms": math.sqrt(D // H) * factor}
+            rows.append(labels | describe(scores_BHTT.reshape(-1, T) * factor) | cost)
+    return pd.DataFrame(rows)
+
+
+def counted_flops(layer: MultiHeadAttention, length: int) -> int:
+    """Of one sequence's forward pass, by torch's counter: products and nothing else."""
+    with through_torch(), FlopCounterMode(display=False) as counter:
+        layer(torch.zeros(1, length, layer.d_model))
+    return counter.get_total_flops()
+
+
+def expected_mean_abs(d: int) -> float:
+    """E|q.k|: given k it is normal of deviation |k|, so sqrt(2 / pi) E|k|, and |k| follows the chi distribution."""
+    return math.sqrt(2 / math.pi) * math.sqrt(2) * math.exp(math.lgamma((d + 1) / 2) - math.lgamma(d / 2))
+
+
+def describe(scores_NS: np.ndarray) -> dict:
+    """Spread of the scores, and means over rows of what softmax makes of them."""
+    weights_NS = np.exp(scores_NS - scores_NS.max(axis=-1, keepdims=True))
+    weights_NS /= weights_NS.sum(axis=-1, keepdims=True)
+    # w ln w is 0 at w = 0; a weight too small for a float64 adds nothing.
+    logs_NS = np.log(np.where(weights_NS > 0, weights_NS, 1))
+    largest_N = weights_NS.max(axis=-1)
+    return {
+        "score_rms": math.sqrt((scores_NS**2).mean()),
+        "score_mean_abs": np.abs(scores_NS).mean(),
+        "largest_weight": largest_N.mean(),
+        "entropy_nats": -(weights_NS * logs_NS).sum(axis=-1).mean(),
+        "largest_entropy_nats": math.log(scores_NS.shape[-1]),
+        "gradient_trace": (1 - (weights_NS**2).sum(axis=-1)).mean(),
+        "saturated_share": (largest_N > 1 - ALL_BUT).mean(),
+    }
