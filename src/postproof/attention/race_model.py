@@ -1,0 +1,75 @@
+"""Attention weights of the character models of the race, after and before training. Shapes as in reading.py."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from postproof import files
+from postproof.attention.reading import causal_weights, mixed, reading
+from postproof.attention.sources import AttentionModel, Visit
+from postproof.errors import ArtefactError, DataError
+from postproof.mixtral.model import ARMS, Decoder, ModelSizes
+from postproof.mixtral.training import stream
+
+PAD_CHARACTER = "\n"  # the character models have no token of their own for padding
+
+
+def decoder_attention(attention, real_BT: Tensor | None, visit: Visit, x_BTD: Tensor) -> Tensor:
+    """What mixtral.model.CausalSelfAttention computes."""
+    B, T, _ = x_BTD.shape
+    q_BHTd, k_BHTd, v_BHTd = attention.qkv(x_BTD).view(B, T, 3, attention.heads, -1).permute(2, 0, 3, 1, 4)
+    weights_BHTT = causal_weights(q_BHTd, k_BHTd, real_BT)
+    visit(weights_BHTT)
+    return attention.out(mixed(weights_BHTT, v_BHTd))
+
+
+def from_race(weights: Path, corpus_info: Path, sizes: ModelSizes, trained: bool, name: str) -> AttentionModel:
+    """A model of the race at the end of its run, or with the initial weights of that run. Tokens are characters.
+
+    Raises ArtefactError when the files are not of a run and its corpus, or the weights do not fit the sizes.
+    """
+    state, about = files.load_tensors(weights)
+    info = files.read_json(corpus_info)
+    if not isinstance(about, dict) or about.get("arm") not in ARMS or type(about.get("seed")) is not int:
+        raise ArtefactError("file does not say the arm and seed of its run", file=weights)
+    if not isinstance(info, dict) or not isinstance(info.get("vocabulary"), list):
+        raise ArtefactError("file holds no vocabulary", file=corpus_info)
+    characters = info["vocabulary"]
+    model = initial_decoder(about["arm"], about["seed"], sizes, len(characters))
+    if trained:
+        try:
+            model.load_state_dict(state)
+        except RuntimeError as error:
+            raise ArtefactError("weights do not fit the sizes of the model", file=weights,
+                                sizes=dataclasses.asdict(sizes)) from error  # fmt: skip
+    model.requires_grad_(False).eval()
+    index_of = {character: index for index, character in enumerate(characters)}
+
+    def encode(text: str) -> list[int]:
+        unknown = sorted(set(text) - index_of.keys())
+        if unknown:
+            raise DataError("sentence has a character that the model does not know", model=name, text=text,
+                            characters=" ".join(unknown), allowed="".join(characters).strip(),
+                            remedy="write it with those")  # fmt: skip
+        return [index_of[character] for character in text]
+
+    def attend(ids_BT: Tensor, real_BT: Tensor | None, visit: Visit) -> None:
+        with reading(model, decoder_attention, real_BT, visit):
+            model(ids_BT)
+
+    pad_id = encode(PAD_CHARACTER)[0]
+    return AttentionModel(
+        name=name, layers=sizes.layers, heads=sizes.heads, context=sizes.sequence,
+        vocabulary=len(characters), pad_id=pad_id, cuts=True,
+        encode=encode, label=characters.__getitem__, attend=attend,
+    )  # fmt: skip
+
+
+def initial_decoder(arm: str, seed: int, sizes: ModelSizes, vocabulary: int) -> Decoder:
+    """The model that the run of this arm and seed starts from (mixtral/training.py)."""
+    torch.manual_seed(stream(seed, "weights").initial_seed())
+    return Decoder(arm, sizes, vocabulary)
