@@ -18,6 +18,7 @@ include: "workflow/rules/mixtral_routing.smk"
 include: "workflow/rules/mixtral_accounting.smk"
 include: "workflow/rules/llama2.smk"
 include: "workflow/rules/llama2_real_weights.smk"
+include: "workflow/rules/attention.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/claims.smk"
 

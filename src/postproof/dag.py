@@ -69,7 +69,8 @@ def _job(job, needed: bool, known: bool) -> Job:
         inputs=frozenset(map(str, job.input)) - code,
         code=frozenset(code),
         outputs=frozenset(map(str, job.output)),
-        params=frozenset((value.key, str(value)) for value in job.params),
+        # A param without a key is no part of params.yaml, but of the rule's own text.
+        params=frozenset((value.key, str(value)) for value in job.params if hasattr(value, "key")),
         needed=needed,
         known=known,
     )

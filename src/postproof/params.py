@@ -14,12 +14,13 @@ from typing import Any
 
 import yaml
 
+from postproof.attention import relations as attention
 from postproof.errors import ParamsError
 from postproof.llama2 import relations as llama2
 from postproof.mixtral import relations as mixtral
 from postproof.strict_yaml import StrictLoader
 
-RELATIONS = {"mixtral": mixtral.relations, "llama2": llama2.relations}
+RELATIONS = {"mixtral": mixtral.relations, "llama2": llama2.relations, "attention": attention.relations}
 
 
 def load(path: Path | str) -> Any:

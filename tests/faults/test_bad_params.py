@@ -40,7 +40,7 @@ def assert_explains(message: str, *words: str) -> None:
 
 # --- every kind of slip, through the check itself --------------------------------------------------------------------
 
-HEAD = "llama2.head"
+HEAD, HEADS = "llama2.head", "attention.heads"
 MODEL, TRAINING, BALANCE = "mixtral.model", "mixtral.race.training", "mixtral.router_balance.training"
 
 
@@ -136,6 +136,30 @@ def case(key: str, value: Any, *words: str, id: str):
         case("llama2.model.sha256", "abc", '"abc"', "^[0-9a-f]{64}$", id="no hash"),
         case("llama2.held_texts.page", "data/texts", "held_texts.page", "no such file", id="folder for a page"),
         case("llama2.ablation.first_position", "0", "value: 0", "at least 1", id="late start at the start"),
+        # Of the post attention.
+        case(f"{HEADS}.broad_above", "3.3", f"key: {HEADS}.broad_above", "3.3", "below 3.206", id="entropy past any"),
+        case("attention.head_runs.positions", "48", f"{HEADS}.broad_above", "positions (48)", id="too few positions"),
+        case(f"{HEADS}.local_above", "0.1", "value: 0.1", "above 0.183", id="local where attention is uniform"),
+        case("attention.head_runs.reach", "7", f"{HEADS}.local_above", "reach 7", id="reach past the threshold"),
+        case(f"{HEADS}.copy_below", "3.1", "value: 3.1", "less than broad_above (3.0)", id="copy above broad"),
+        case(f"{HEADS}.bootstrap_draws", "1", "value: 1", "at least 2", id="bootstrap of one draw"),
+        case("attention.attention_check.shapes", "[[1, 8, 9, 64]]", "shapes.0", "at least 5 item", id="shape of four"),
+        case("attention.attention_check.shapes", "[[1, 8, 9, 8, 64]]", "as many queries", id="causal and not square"),
+        case("attention.attention_check.tokens", "1", "value: 1", "at least 2", id="nothing to permute"),
+        case("attention.softmax_scaling.heads", "[3]", "value: 3", "divides d_model (512)", id="heads by no width"),
+        case("attention.attention_weights.head", "8", "value: 8", "less than heads (8)", id="head past the last"),
+        case("attention.attention_weights.sentence", "''", "sentence", "at least 1 character", id="no sentence"),
+        case("attention.sinusoidal_encoding.d_model", "511", "value: 511", "a multiple of 2", id="odd encoding"),
+        case(
+            "attention.score_memory.fit_longest", "128", "value: 128", "third of score_memory", id="two points to fit"
+        ),
+        case("attention.kv_cache_loads.models", "[gpt5]", '"gpt5"', "llama2_70b", id="model that is not published"),
+        case("attention.hub_models", "{race_moe: x}", "hub_models", "race_moe", "not begin", id="name that is taken"),
+        case("attention.drawn_model", "gpt2", "value: gpt2", "one of smollm2_135m", id="model that is not read"),
+        case("attention.other_padding", "{Comma: 28}", "other_padding", "[a-z]+", id="name of a padding"),
+        case(
+            "attention.hub_models", "{gpt2: ''}", "hub_models.gpt2", "at least 1 character", id="model without a place"
+        ),
     ],
 )
 def test_a_slip_is_named_with_key_value_and_what_is_allowed(key, value, words, capsys):

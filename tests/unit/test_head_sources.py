@@ -246,6 +246,9 @@ def test_race_files_that_do_not_fit_are_refused(race, tmp_path):
     with pytest.raises(DataError, match="does not know") as error:
         of_race(race).encode("the cat & the dog")
     assert error.value.context["characters"] == "&"
+    files.write_json(race["corpus_info"], {"vocabulary": sorted(set("".join(SENTENCES)))})
+    with pytest.raises(DataError, match="no line break"):
+        of_race(race)
     files.save_tensors(race["weights"], race["model"].state_dict(), {"step": 3})
     with pytest.raises(ArtefactError, match="arm and seed"):
         of_race(race)

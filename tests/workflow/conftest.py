@@ -28,6 +28,10 @@ TINY = {
     "mixtral.full": {"seeds": [7, 8], "widths": [16, 32], "characters": 5000},
     "mixtral.full.training": dict(batch=4, budgets_flops=[5.0e6, 1.0e7]),
     "llama2.held_texts": {"characters": 60, "page": "data/texts/sentence.txt"},
+    "attention.attention_check": {"shapes": [[1, 2, 5, 5, 4]], "seeds": [0], "posted_seeds": [0, 1, 2]},
+    "attention.softmax_scaling": {"rows": 20, "keys": 8},
+    "attention.head_runs": {"positions": 16, "example_sentence": 1},
+    "attention.heads": {"bootstrap_draws": 20, "local_above": 0.6, "copy_below": 0.8, "broad_above": 1.5},
 }
 LARGE_BYTES = 10_000_000  # the weights of a pretrained model
 
@@ -133,7 +137,9 @@ def built(tmp_path_factory) -> Checkout:
             (checkout.path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, checkout.path / name)
     checkout.set_params(TINY)
-    checkout.append("data/texts/sentence.txt", "The clock on the wall had stopped, and nobody wound it up again.\n")
+    sentence = "The clock on the wall had stopped."
+    checkout.append("data/texts/sentence.txt", f"{sentence}\n")
+    (checkout.path / "data/texts/sentences.csv").write_text(f"kind,sentence\nshort,{sentence}\nshort,She went out.\n")
     checkout.git("init", "--quiet", "--initial-branch=main")
     checkout.snakemake()
     checkout.make("record")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from workflow_helpers import ALL_CLAIMS, CLAIMS, FIGURES, LLAMA2_FIGURES, ON_MODEL, ON_RACE, RACE_RUNS, RUNS
+from workflow_helpers import ALL_CLAIMS, ALL_FIGURES, CLAIMS, ON_MODEL, ON_RACE, ON_RACE_MODELS, RACE_RUNS, RUNS
 
 NOTHING = {"snakemake": set(), "dvc": set()}
 
@@ -27,7 +27,7 @@ def test_clone_and_pull_leave_nothing_to_do_and_both_notice_the_next_change(orig
     assert clone.artefacts() == origin.artefacts()
 
     clone.set_params({"mixtral.race.training": {"learning_rate": 1e-3}})
-    assert clone.plan() == both(RACE_RUNS | ON_RACE)
+    assert clone.plan() == both(RACE_RUNS | ON_RACE | ON_RACE_MODELS)
 
 
 def test_a_parameter_put_back_is_restored_from_the_run_cache_without_training(checkout):
@@ -49,11 +49,11 @@ def test_a_parameter_put_back_is_restored_from_the_run_cache_without_training(ch
     "file, jobs",
     [
         ("src/postproof/mixtral/figures/race_train_loss.py", {"results/mixtral/figures/race_train_loss.png"}),
-        ("src/postproof/plotting.py", FIGURES | LLAMA2_FIGURES),
+        ("src/postproof/plotting.py", ALL_FIGURES),
         ("src/postproof/mixtral/moe.py", ON_MODEL),
         ("src/postproof/claims/rules.py", ALL_CLAIMS),
         ("claims/mixtral.yaml", CLAIMS),
-        ("src/postproof/mixtral/train_race.py", RACE_RUNS | ON_RACE),
+        ("src/postproof/mixtral/train_race.py", RACE_RUNS | ON_RACE | ON_RACE_MODELS),
         ("src/postproof/params.py", set()),
         ("src/postproof/another_post/testbed.py", set()),
         ("claims/another_post.yaml", set()),

@@ -6,7 +6,7 @@ def _at(folder: str, suffix: str, *stems: str, post: str = "mixtral") -> set[str
 
 
 CLAIMS = {"results/mixtral/claims.json"}
-ALL_CLAIMS = CLAIMS | {"results/llama2/claims.json"}
+ALL_CLAIMS = CLAIMS | {"results/llama2/claims.json", "results/attention/claims.json"}
 RACE_RUNS = _at("runs/race", "csv", *(f"{arm}-seed{seed}" for arm in ("dense", "moe") for seed in (7, 8)))
 RACE_FIGURES = _at("figures", "png", "race_val_perplexity", "race_train_loss", "race_matched_axes")
 # What is computed from the runs of the race.
@@ -30,5 +30,20 @@ LLAMA2_FIGURES = _at(
 LLAMA2_FIGURES |= _at("figures", "png", "kv_cache_memory", "kv_max_batch", "decode_bytes", post="llama2")
 LLAMA2_FIGURES |= _at("figures", "png", "serving_budget", "ablation", post="llama2")
 LLAMA2_FIGURES |= _at("figures", "png", "norm_speed", "decode_speed", "llama_speed", post="llama2")
+ATTENTION_FIGURES = _at(
+    "figures", "png", "attention_weights", "softmax_scaling", "sinusoidal_encoding", post="attention"
+)
+ATTENTION_FIGURES |= _at("figures", "png", "head_entropy_heatmap", "head_layer_gradient", post="attention")
+ATTENTION_FIGURES |= _at("figures", "png", "head_type_examples", "padding_effect", "score_memory", post="attention")
+ALL_FIGURES = FIGURES | LLAMA2_FIGURES | ATTENTION_FIGURES
+
+# What is read of the heads of the race's models, and what is computed from that.
+RACE_HEADS = _at("runs/heads", "safetensors", "race_dense", "race_moe", "race_dense_untrained", post="attention")
+RACE_HEADS |= _at("runs/heads", "safetensors", "race_moe_untrained", post="attention")
+ON_HEADS = _at("metrics", "csv", "head_examples", post="attention") | {"results/attention/claims.json"}
+ON_HEADS |= _at("figures", "png", "head_entropy_heatmap", "head_layer_gradient", post="attention")
+ON_HEADS |= _at("figures", "png", "head_type_examples", "padding_effect", post="attention")
+ON_RACE_MODELS = RACE_HEADS | ON_HEADS
+
 # What is computed from the model's code.
-ON_MODEL = RUNS | TABLES | CLAIMS | (FIGURES - MEASURED_FIGURES)
+ON_MODEL = RUNS | TABLES | CLAIMS | (FIGURES - MEASURED_FIGURES) | ON_RACE_MODELS

@@ -11,6 +11,7 @@ rule judge_claims:
     """Give every claim of a post its verdict."""
     input:
         claims="claims/{post}.yaml",
+        others=lambda wildcards: [f"claims/{other}.yaml" for other in OTHERS.get(wildcards.post, [])],
         tables=lambda wildcards: [f"{RESULTS}/{wildcards.post}/metrics/{stem}.csv" for stem in TABLES[wildcards.post]],
         schemas=lambda wildcards: [f"workflow/schemas/tables/{stem}.yaml" for stem in TABLES[wildcards.post]],
         code=code("claims.judge"),
@@ -21,5 +22,5 @@ rule judge_claims:
     params:
         params=section_of_post,
     shell:
-        "{POSTPROOF} --log {log} claims.judge --claims {input.claims} --schemas {input.schemas}"
+        "{POSTPROOF} --log {log} claims.judge --claims {input.claims} --others {input.others} --schemas {input.schemas}"
         " --tables {input.tables} --params {params.params:q} --out {output}"

@@ -34,7 +34,9 @@ POSTPROOF = f"python -m postproof --mode {config['mode']}"
 TRAINING_THREADS = 1 if config["mode"] == "exact" else workflow.cores
 # By post, filled in by its rule file; figures.smk and claims.smk read them.
 TABLES = {}  # stems of its metrics tables
+OTHERS = {}  # posts with whose figures its own are compared, if any
 CHARTS = {}  # of its charts of such tables alone, each with the tables, in the order in which its command takes them
+BESIDE = {}  # of its charts of tables with measurements beside them where there are some: both, as above and below
 MEASURED = {}  # of its charts of measurements, each with the machines' tables
 FIGURES = {}  # of all its charts
 

@@ -1,7 +1,7 @@
 # Rotary positions, norms, and the KV cache: tables by formula and by small computations.
 #
-# INPUTS   data/configurations (published models and a device), data/measured
-# OUTPUTS  the tables of the post in results/llama2/metrics; the chart kv_cache_memory
+# INPUTS   data/configurations (published models and a device)
+# OUTPUTS  the tables of the post in results/llama2/metrics
 # STEPS    one each
 CHARTS["llama2"] = {
     "rope_rotation_angles": ["rope_angles"],
@@ -16,12 +16,13 @@ CHARTS["llama2"] = {
 TABLES["llama2"] = sorted({table for tables in CHARTS["llama2"].values() for table in tables})
 TABLES["llama2"] += ["rope_check", "rope_decay_readings", "norm_check", "kv_cache_memory", "public_models"]
 MEASURED["llama2"] = measured("norm_speed", "decode_speed", "llama_speed")
-KV_CACHE_ALLOC = measured("kv_cache_alloc").get("kv_cache_alloc", [])
-FIGURES["llama2"] = [*CHARTS["llama2"], "kv_cache_memory", *MEASURED["llama2"]]
+BESIDE["llama2"] = {"kv_cache_memory": (["kv_cache_memory"], measured("kv_cache_alloc").get("kv_cache_alloc", []))}
+FIGURES["llama2"] = [*CHARTS["llama2"], *BESIDE["llama2"], *MEASURED["llama2"]]
 
 COMPARED = ["gpt2_xl", "llama2_7b", "llama2_70b"]
 SERVED = ["llama1_65b", "llama2_7b", "llama2_70b"]
-PUBLIC = [
+PUBLIC = {}  # by post: models of its table of public ones
+PUBLIC["llama2"] = [
     "gpt2_xl",
     "llama1_65b",
     *(f"llama2_{size}" for size in ["7b", "13b", "34b", "70b"]),
@@ -144,23 +145,6 @@ rule kv_table:
         " --settings {params.settings:q} --out {output}"
 
 
-rule kv_cache_memory_figure:
-    """Draw the bytes of the caches, with what was measured on CUDA devices where there is some."""
-    input:
-        table=f"{RESULTS}/llama2/metrics/kv_cache_memory.csv",
-        measured=KV_CACHE_ALLOC,
-        about=[f"{table.removesuffix('.csv')}.json" for table in KV_CACHE_ALLOC],
-        code=code("llama2.figures.kv_cache_memory"),
-    output:
-        svg=update(report(f"{RESULTS}/llama2/figures/kv_cache_memory.svg", caption="../report/llama2_figure.rst", category="llama2")),
-        png=update(f"{RESULTS}/llama2/figures/kv_cache_memory.png"),
-    log:
-        f"logs/kv_cache_memory_figure/{RESULTS}.log",
-    shell:
-        "{POSTPROOF} --log {log} llama2.figures.kv_cache_memory --tables {input.table} --measured {input.measured}"
-        " --out-svg {output.svg} --out-png {output.png}"
-
-
 rule decode_bytes:
     """Count the bytes that one decode step reads."""
     input:
@@ -199,11 +183,11 @@ rule serving_budget:
 rule public_models:
     """Tabulate published models: norm, KV heads, rope base, context."""
     input:
-        configurations=published(PUBLIC),
+        configurations=lambda wildcards: published(PUBLIC[wildcards.post]),
         code=code("llama2.public_models"),
     output:
-        update(f"{RESULTS}/llama2/metrics/public_models.csv"),
+        update(f"{RESULTS}/{{post}}/metrics/public_models.csv"),
     log:
-        f"logs/public_models/{RESULTS}.log",
+        f"logs/public_models/{RESULTS}/{{post}}.log",
     shell:
         "{POSTPROOF} --log {log} llama2.public_models --configurations {input.configurations} --out {output}"

@@ -30,7 +30,8 @@ def decoder_attention(attention, real_BT: Tensor | None, visit: Visit, x_BTD: Te
 def from_race(weights: Path, corpus_info: Path, sizes: ModelSizes, trained: bool, name: str) -> AttentionModel:
     """A model of the race at the end of its run, or with the initial weights of that run. Tokens are characters.
 
-    Raises ArtefactError when the files are not of a run and its corpus, or the weights do not fit the sizes.
+    Raises ArtefactError when the files are not of a run and its corpus, or the weights do not fit the sizes; DataError
+    when the corpus has no line break to pad with, or a sentence has a character that the corpus has not.
     """
     state, about = files.load_tensors(weights)
     info = files.read_json(corpus_info)
@@ -39,6 +40,9 @@ def from_race(weights: Path, corpus_info: Path, sizes: ModelSizes, trained: bool
     if not isinstance(info, dict) or not isinstance(info.get("vocabulary"), list):
         raise ArtefactError("file holds no vocabulary", file=corpus_info)
     characters = info["vocabulary"]
+    if PAD_CHARACTER not in characters:
+        raise DataError("corpus has no line break to pad sentences with", file=corpus_info, model=name,
+                        remedy="take a corpus of several lines")  # fmt: skip
     model = initial_decoder(about["arm"], about["seed"], sizes, len(characters))
     if trained:
         try:
@@ -54,17 +58,16 @@ def from_race(weights: Path, corpus_info: Path, sizes: ModelSizes, trained: bool
         if unknown:
             raise DataError("sentence has a character that the model does not know", model=name, text=text,
                             characters=" ".join(unknown), allowed="".join(characters).strip(),
-                            remedy="write it with those")  # fmt: skip
+                            remedy="write it with those, or train on a corpus that has them")  # fmt: skip
         return [index_of[character] for character in text]
 
     def attend(ids_BT: Tensor, real_BT: Tensor | None, visit: Visit) -> None:
         with reading(model, decoder_attention, real_BT, visit):
             model(ids_BT)
 
-    pad_id = encode(PAD_CHARACTER)[0]
     return AttentionModel(
         name=name, layers=sizes.layers, heads=sizes.heads, context=sizes.sequence,
-        vocabulary=len(characters), pad_id=pad_id, cuts=True,
+        vocabulary=len(characters), pad_id=index_of[PAD_CHARACTER], cuts=True,
         encode=encode, label=characters.__getitem__, attend=attend,
     )  # fmt: skip
 

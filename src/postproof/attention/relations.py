@@ -7,7 +7,8 @@ from typing import Any
 
 from postproof.attention import full_length
 
-OWN_MODELS = ("smollm2_135m", "race_")  # runs of their names are made otherwise
+DEFAULT_MODEL = "smollm2_135m"
+OWN_MODELS = (DEFAULT_MODEL, "race_")  # runs of their names are made otherwise
 
 
 def relations(attention: Mapping) -> Iterator[tuple[bool, str, Any, str]]:
@@ -66,3 +67,10 @@ def relations(attention: Mapping) -> Iterator[tuple[bool, str, Any, str]]:
             name,
             f"names that do not begin with {' or '.join(OWN_MODELS)}",
         )
+    drawable = [DEFAULT_MODEL, *attention["hub_models"]]
+    yield (
+        attention["drawn_model"] in drawable,
+        "drawn_model",
+        attention["drawn_model"],
+        f"one of {', '.join(drawable)}",
+    )
