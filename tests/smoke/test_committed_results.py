@@ -52,3 +52,79 @@ def test_angles_of_the_map_are_those_of_the_rates():
     rates = pd.read_csv(LLAMA2 / "rope_theta.csv").query("base == 10000").set_index("pair")["frequency_rad_per_token"]
     angles = pd.read_csv(LLAMA2 / "rope_angles.csv")
     np.testing.assert_allclose(angles["angle_rad"], angles["position"] * angles["pair"].map(rates), rtol=1e-7)
+
+
+# --- attention -------------------------------------------------------------------------------------------------------
+
+ATTENTION = RESULTS / "attention/metrics"
+STATISTICS = ["entropy", "diagonal", "entropy_share", "first_token_share"]
+
+
+def test_layers_are_the_means_of_their_heads_and_the_gradient_that_of_its_layers():
+    heads = pd.read_csv(ATTENTION / "heads.csv").groupby(["model", "protocol", "layer"])[STATISTICS].mean()
+    layers = pd.read_csv(ATTENTION / "heads_by_layer.csv").set_index(["model", "protocol", "layer"]).sort_index()
+    pd.testing.assert_frame_equal(heads, layers[STATISTICS], rtol=1e-7)
+    gradient = pd.read_csv(ATTENTION / "head_gradient.csv").query("measure == 'entropy'")
+    for end in ("early", "late"):
+        ranges = gradient[f"{end}_layers"].str.split(" to ")
+        means = [
+            layers.loc[(model, protocol), "entropy"].loc[int(first_last[0]) : int(first_last[-1])].mean()
+            for model, protocol, first_last in zip(gradient["model"], gradient["protocol"], ranges, strict=True)
+        ]
+        np.testing.assert_allclose(gradient[end], means, rtol=1e-7)
+
+
+def test_real_and_padding_rows_add_up_to_what_the_protocols_have():
+    keys = ["model", "protocol", "layer"]
+    parts = pd.read_csv(ATTENTION / "padding_effect.csv").set_index(keys)
+    layers = pd.read_csv(ATTENTION / "heads_by_layer.csv").set_index(keys)["entropy"]
+    np.testing.assert_allclose(parts["real_part"] + parts["padding_part"], layers.loc[parts.index], rtol=1e-7)
+
+
+def test_no_head_exceeds_what_the_lengths_of_the_sentences_allow():
+    limits = pd.read_csv(ATTENTION / "head_limits.csv").set_index(["model", "protocol"])
+    heads = pd.read_csv(ATTENTION / "heads.csv").join(limits, on=["model", "protocol"])
+    assert (heads["entropy"] <= heads["entropy_limit"] * (1 + 1e-8)).all()
+    assert (heads["diagonal"] <= heads["diagonal_limit"] * (1 + 1e-8)).all()
+    for kind in ("local", "broad"):
+        assert not (heads["class_posted"].eq(kind) & heads[f"{kind}_can_be_reached"].eq("no")).any()
+
+
+def test_what_pads_changes_nothing_in_real_rows():
+    """The same model padded with other tokens: identical to the last bit, since no real row sees padding."""
+    real = pd.read_csv(ATTENTION / "heads.csv").query("protocol == 'real_tokens'").set_index("model")
+    own = real.loc["smollm2_135m"].reset_index(drop=True)
+    padded = {model for model in real.index if model.startswith("smollm2_135m_pad_")}
+    assert len(padded) > 1
+    for model in padded:
+        pd.testing.assert_frame_equal(real.loc[model].reset_index(drop=True), own, check_exact=True)
+
+
+def test_both_posts_have_the_same_cache_and_the_same_public_models():
+    loads = pd.read_csv(ATTENTION / "kv_cache_loads.csv").query("model == 'llama2_70b' and context == 4096")
+    theirs = pd.read_csv(LLAMA2 / "serving_loads.csv").query("context == 4096").set_index(["model", "users"])
+    for row in loads.query("users == 10").itertuples():
+        model = {"gqa": "llama2_70b", "mha": "llama2_70b_mha"}[row.attention]
+        assert row.cache_bytes == theirs.loc[(model, 10), "cache_bytes"]
+    public = pd.read_csv(ATTENTION / "public_models.csv").set_index("model")
+    other = pd.read_csv(LLAMA2 / "public_models.csv").set_index("model")
+    both = public.index.intersection(other.index)
+    assert len(both) > 10
+    pd.testing.assert_frame_equal(public.loc[both], other.loc[both])
+
+
+def test_the_heatmap_has_the_wavelengths_of_its_table():
+    rates = pd.read_csv(ATTENTION / "sinusoidal_wavelengths.csv").set_index("pair")["rate_rad_per_position"]
+    encoding = pd.read_csv(ATTENTION / "sinusoidal_encoding.csv")
+    angle = encoding["position"] * (encoding["dimension"] // 2).map(rates)
+    expected = np.where(encoding["dimension"] % 2, np.cos(angle), np.sin(angle))
+    np.testing.assert_allclose(encoding["value"], expected, atol=1e-6)
+
+
+def test_parts_of_the_memory_add_up_and_scores_are_those_of_the_formula():
+    memory = pd.read_csv(ATTENTION / "score_memory.csv")
+    cases = memory.groupby(["attention", "sequence"])
+    assert (cases["part_bytes"].sum() == cases["peak_bytes"].first()).all()
+    assert (memory["scores_formula_bytes"] == memory["heads"] * memory["sequence"] ** 2 * 4).all()
+    scores = memory.query("attention == 'plain' and part == 'scores'")
+    assert (scores["part_bytes"] == scores["scores_formula_bytes"]).all()
