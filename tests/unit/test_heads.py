@@ -292,6 +292,28 @@ def test_a_positional_layer_is_the_least_dependent_on_content(tmp_path):
     assert sorted(table["rank_content_distance"]) == list(range(1, LAYERS + 1))
 
 
+def test_general_layers_are_those_that_each_reading_asks_for(tmp_path):
+    """A diffuse and purely positional layer 5 among layers that get sharper."""
+
+    def score(layer, shape):
+        return uniform_scores(layer, shape) if layer == 5 else random_scores(layer, shape)
+
+    paths = [
+        save_run(tmp_path / "deep.safetensors", score),
+        save_run(tmp_path / "flat.safetensors", layers=7, name="flat"),
+    ]
+    table = heads.tabulate([head_results.load(path) for path in paths], SETTINGS)["general_layers"]
+    assert set(table["model"]) == {"stand_in"}  # 7 layers have no two ends of 4
+    table = table.set_index("reading")
+    for reading in ("posted_entropy", "entropy_share"):
+        row = table.loc[reading]
+        assert row["general_layers"] == "0 1 2 5"
+        assert (row["of_the_first"], row["of_the_last"], row["shared_with_posted"]) == (3, 1, 4)
+    assert "5" in table.loc["content_distance", "general_layers"].split()
+    assert table.loc["posted_entropy", "same_in_draws_share"] > 0.9
+    assert table["same_in_draws_share"].between(0, 1).all()
+
+
 def test_examples_are_heads_of_their_class(tables, run):
     table, by_head = tables["head_examples"], tables["heads"].set_index(["protocol", "layer", "head"])
     assert set(table["sentence"]) == {2} and set(table["query_token"]) == {"\u24231\u21b5"}
@@ -332,7 +354,8 @@ def test_the_command_writes_the_same_tables_twice_as_their_schemas_say(tmp_path)
         numeric = [column for column, entry in schema.items() if entry["unit"] != "label"]
         assert all(found[column].dtype.kind in "if" for column in numeric)
         if "model" in found:
-            expected = {"stand_in"} if table == "head_examples" else {"stand_in", "other"}
+            of_one = table in ("head_examples", "general_layers")  # of the first run; of runs with enough layers
+            expected = {"stand_in"} if of_one else {"stand_in", "other"}
             assert set(found["model"]) == expected
 
 

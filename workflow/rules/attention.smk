@@ -24,6 +24,7 @@ HEAD_TABLES = [
     "head_gradient_shares",
     "padding_effect",
     "layer_generality",
+    "general_layers",
     "head_limits",
     "head_limits_by_length",
 ]

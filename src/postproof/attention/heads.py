@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 
 from postproof import files, sections
-from postproof.attention import head_classes, head_gradient, head_limits, head_results
+from postproof.attention import general_layers, head_classes, head_gradient, head_limits, head_results
 from postproof.attention.head_classes import CLASSES, HeadSettings
 from postproof.attention.head_results import PROTOCOLS, Bootstrap, HeadResults, interval
 from postproof.attention.head_statistics import STATISTICS
 from postproof.errors import ArtefactError
 
 TABLES = ("heads", "heads_by_layer", "head_examples", "head_gradient", "head_gradient_shares", "padding_effect",
-          "layer_generality", "head_limits", "head_limits_by_length")  # fmt: skip
+          "layer_generality", "general_layers", "head_limits", "head_limits_by_length")  # fmt: skip
 # Which classes the examples are of: by which thresholds, under which protocol.
 BASES = {"posted": "as_posted", "reachable": "real_tokens"}
 
@@ -63,6 +63,7 @@ def tabulate(runs: list[HeadResults], settings: HeadSettings) -> dict[str, pd.Da
         "head_gradient_shares": of_all(lambda run: head_gradient.rows(run, settings, draws, in_nats=False)),
         "padding_effect": of_all(lambda run: padding_effect(run, settings)),
         "layer_generality": of_all(lambda run: layer_generality(run, heads[heads["model"] == run.model], draws)),
+        "general_layers": of_all(lambda run: general_layers.rows(run, settings, draws)),
         "head_limits": of_all(lambda run: head_limits.of_model(run, settings)),
         "head_limits_by_length": pd.DataFrame(head_limits.by_length(runs[0].positions, runs[0].reach)),
     }
