@@ -62,13 +62,16 @@ def ids_of(vocabulary, batch=2, time=T):
 
 def test_reading_leaves_the_llama_as_it_computes():
     """The weights handed on are those that make its logits; and afterwards the model is its own again."""
-    model, ids = tiny_llama(), ids_of(TINY.vocabulary)
+    model, ids, last_seen = tiny_llama(), ids_of(TINY.vocabulary), []
     with torch.no_grad():
         before = model(ids)
         logits, seen = read_all(model, llama_model.llama_attention, ids)
         torch.testing.assert_close(logits, before, atol=1e-4, rtol=1e-5)
         assert [tuple(weights.shape) for weights in seen] == [(2, TINY.heads, T, T)] * TINY.layers
         assert torch.equal(model(ids), before)
+        with reading.reading(model, llama_model.llama_attention, None, last_seen.append):
+            torch.testing.assert_close(model(ids, last_only=True), before[:, -1:], atol=1e-4, rtol=1e-5)
+        assert all(map(torch.equal, last_seen, seen))
     assert not any("forward" in vars(block.attention) for block in model.blocks)
 
 

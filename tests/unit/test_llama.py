@@ -57,6 +57,19 @@ def test_cached_and_uncached_logits_are_equal(pieces):
     assert cache.length == 15
 
 
+@pytest.mark.parametrize("time", [1, 2, 15])
+@pytest.mark.parametrize("cached", [False, True])
+def test_the_last_logits_alone_are_those_of_the_whole_pass(cached, time):
+    """And what a cache holds after either pass is the same: the next step needs all keys and values."""
+    model, ids_BT = tiny(), some_ids(time=time)
+    caches = [model.cache(2, 20) if cached else None for _ in range(2)]
+    whole, last = model(ids_BT, caches[0]), model(ids_BT, caches[1], last_only=True)
+    torch.testing.assert_close(last, whole[:, -1:])
+    if cached:
+        again = [model(some_ids(time=1, seed=9), cache) for cache in caches]
+        torch.testing.assert_close(again[1], again[0])
+
+
 def test_generation_is_the_likeliest_token_of_the_whole_sequence_each_time():
     model, ids = tiny(), some_ids()
     generated = model.generate(ids, steps=20)

@@ -12,7 +12,7 @@ from postproof.errors import DataError
 from postproof.llama2 import gguf_weights, tokenizer
 
 
-def llama_attention(attention, real_BT: Tensor | None, visit: Visit, x_BTD: Tensor, turn, cache) -> Tensor:
+def llama_attention(attention, real_BT: Tensor | None, visit: Visit, x_BTD: Tensor, turn, cache, queries) -> Tensor:
     """What llama2.llama.Attention computes; no cache is read or written."""
     B, T, _ = x_BTD.shape
     heads = attention.qkv(x_BTD).view(B, T, -1, attention.d_head).transpose(1, 2)
@@ -21,7 +21,7 @@ def llama_attention(attention, real_BT: Tensor | None, visit: Visit, x_BTD: Tens
     q_BHTd, k_BGTd = turn(qk).split([H, G], dim=1)
     weights_BHTT = causal_weights(q_BHTd, k_BGTd, real_BT)
     visit(weights_BHTT)
-    return attention.out(mixed(weights_BHTT, v_BGTd))
+    return attention.out(mixed(weights_BHTT, v_BGTd)[:, -queries:])
 
 
 def from_gguf(path: Path, sha256: str | None = None, name: str = "smollm2_135m") -> AttentionModel:

@@ -75,7 +75,8 @@ class Attention(nn.Module):
         self.qkv = Linear(config.d_model, (config.heads + 2 * config.kv_heads) * config.d_head, bias=False)
         self.out = Linear(config.heads * config.d_head, config.d_model, bias=False)
 
-    def forward(self, x_BTD: Tensor, turn, cache: KVCache | None) -> Tensor:
+    def forward(self, x_BTD: Tensor, turn, cache: KVCache | None, queries: int) -> Tensor:
+        """Of the last `queries` tokens, (B, queries, D). The others give keys and values."""
         B, T, _ = x_BTD.shape
         heads = self.qkv(x_BTD).view(B, T, -1, self.d_head).transpose(1, 2)
         kv_heads = (heads.shape[1] - self.heads) // 2
@@ -83,8 +84,8 @@ class Attention(nn.Module):
         q_BHTd, k_BGSd = turn(qk).split([self.heads, kv_heads], dim=1)
         if cache is not None:
             k_BGSd, v_BGSd = cache.append(self.layer, k_BGSd, v_BGSd)
-        y_BHTd = grouped_query_attention(q_BHTd, k_BGSd, v_BGSd)
-        return self.out(y_BHTd.transpose(1, 2).reshape(B, T, -1))
+        y_BHTd = grouped_query_attention(q_BHTd[:, :, -queries:], k_BGSd, v_BGSd)
+        return self.out(y_BHTd.transpose(1, 2).reshape(B, queries, -1))
 
 
 class SwiGLU(nn.Module):
@@ -100,15 +101,15 @@ class SwiGLU(nn.Module):
 
 
 class Block(nn.Module):
-    """x + attention(norm(x)), then x + ffn(norm(x)): pre-norm."""
+    """x + attention(norm(x)), then x + ffn(norm(x)): pre-norm. Of the last `queries` tokens."""
 
     def __init__(self, config: LlamaConfig, layer: int):
         super().__init__()
         self.attention_norm, self.ffn_norm = (Norm(config.d_model, config.norm_eps) for _ in range(2))
         self.attention, self.ffn = Attention(config, layer), SwiGLU(config)
 
-    def forward(self, x_BTD: Tensor, turn, cache: KVCache | None) -> Tensor:
-        x_BTD = x_BTD + self.attention(self.attention_norm(x_BTD), turn, cache)
+    def forward(self, x_BTD: Tensor, turn, cache: KVCache | None, queries: int) -> Tensor:
+        x_BTD = x_BTD[:, -queries:] + self.attention(self.attention_norm(x_BTD), turn, cache, queries)
         return x_BTD + self.ffn(self.ffn_norm(x_BTD))
 
 
@@ -150,13 +151,14 @@ class Llama(nn.Module):
                 return x_BHTd
             return rope.rotate_torch(x_BHTd, range(start, start + T), self.cos_sin, layout="pairs")
 
+        *blocks, last_block = self.blocks
         x_BTD = self.token_embedding(ids_BT)
-        for block in self.blocks:
-            x_BTD = block(x_BTD, turn, cache)
+        for block in blocks:
+            x_BTD = block(x_BTD, turn, cache, queries=T)
+        # Behind the last block nothing looks at the earlier tokens again.
+        x_BTD = last_block(x_BTD, turn, cache, queries=1 if last_only else T)
         if cache is not None:
             cache.length += T
-        if last_only:
-            x_BTD = x_BTD[:, -1:]
         x_BTD = self.norm(x_BTD)
         if self.head is not None:
             return self.head(x_BTD)
