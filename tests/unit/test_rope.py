@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from postproof import exact
 from postproof.errors import ParamsError
 from postproof.llama2.rope import LAYOUTS, frequencies, pairs_to_halves, rotate, rotate_torch, table
 
@@ -107,6 +108,22 @@ def test_the_layouts_are_one_permutation_apart_bit_by_bit(base):
     x_torch, cos_sin = torch.tensor(x_TD, dtype=torch.float32), table(40, D, base)
     by_halves = rotate_torch(x_torch[:, order], positions, cos_sin, "halves")
     assert torch.equal(by_halves, rotate_torch(x_torch, positions, cos_sin, "pairs")[:, order])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_fast_mode_turns_by_the_same_angles(monkeypatch, dtype):
+    """It takes pairs for complex numbers where there are such numbers; also of views, as a decoder cuts its heads."""
+    cos_sin = table(40, D, dtype=dtype)
+    x = torch.randn(2, 9, 5 * D, generator=torch.Generator().manual_seed(3)).to(dtype)
+    heads = x.view(2, 9, 5, D).transpose(1, 2)[:, 1:4]
+    exactly = rotate_torch(heads, range(4, 13), cos_sin, "pairs")
+    monkeypatch.setattr(exact, "pinned", lambda: False)
+    quickly = rotate_torch(heads, range(4, 13), cos_sin, "pairs")
+    assert quickly.shape == exactly.shape and quickly.dtype == dtype
+    torch.testing.assert_close(quickly, exactly)
+    if dtype == torch.float64:
+        inputs = heads[0, 0, :2].clone().requires_grad_()
+        assert torch.autograd.gradcheck(lambda each: rotate_torch(each, [4, 5], cos_sin, "pairs"), inputs)
 
 
 def test_the_permutation_of_projection_rows_leaves_scores_as_they_are():
