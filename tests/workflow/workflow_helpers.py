@@ -40,7 +40,7 @@ ALL_FIGURES = FIGURES | LLAMA2_FIGURES | ATTENTION_FIGURES
 # What is read of the heads of the race's models, and what is computed from that.
 RACE_HEADS = _at("runs/heads", "safetensors", "race_dense", "race_moe", "race_dense_untrained", post="attention")
 RACE_HEADS |= _at("runs/heads", "safetensors", "race_moe_untrained", post="attention")
-ON_HEADS = _at("metrics", "csv", "head_examples", post="attention") | {"results/attention/claims.json"}
+ON_HEADS = _at("metrics", "csv", "general_layers", post="attention") | {"results/attention/claims.json"}
 ON_HEADS |= _at("figures", "png", "head_entropy_heatmap", "head_layer_gradient", post="attention")
 ON_HEADS |= _at("figures", "png", "head_type_examples", "padding_effect", post="attention")
 ON_RACE_MODELS = RACE_HEADS | ON_HEADS
