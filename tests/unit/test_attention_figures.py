@@ -1,14 +1,16 @@
 """Charts of attention from scratch and its memory: the same bytes twice, none from a table that breaks an identity."""
 
-import argparse
-import importlib
+import functools
 import json
 from pathlib import Path
 
 import pytest
 
+import figures_helpers
 from postproof import files
 from postproof.errors import ArtefactError
+
+draw = functools.partial(figures_helpers.draw, "attention")
 
 FIGURES = {
     "attention_weights": ["attention_weights"],
@@ -60,13 +62,6 @@ SPOILT = [
 ]
 
 
-def run(module: str, argv: list) -> None:
-    command = importlib.import_module(f"postproof.attention.{module}")
-    parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
-    command.main(parser.parse_args([str(each) for each in argv]))
-
-
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("tables")
@@ -74,14 +69,8 @@ def tables(tmp_path_factory) -> Path:
         argv = ["--settings", json.dumps(settings)]
         for name in FIGURES[command]:
             argv += [OPTIONS.get(name, "--out"), folder / f"{name}.csv"]
-        run(command, argv)
+        figures_helpers.run(f"attention.{command}", argv)
     return folder
-
-
-def draw(figure: str, paths: list[Path], folder: Path, *more) -> list[bytes]:
-    out = [folder / "chart.svg", folder / "chart.png"]
-    run(f"figures.{figure}", ["--tables", *paths, "--out-svg", out[0], "--out-png", out[1], *more])
-    return [path.read_bytes() for path in out]
 
 
 def paths_of(figure: str, folder: Path) -> list[Path]:

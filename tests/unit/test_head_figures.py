@@ -1,15 +1,17 @@
 """The charts of attention heads: the same bytes twice, and no chart from a table that breaks what it draws."""
 
-import argparse
-import importlib
+import functools
 from pathlib import Path
 
 import pytest
 from test_heads import SETTINGS, save_run, uniform_scores
 
+import figures_helpers
 from postproof import files
 from postproof.attention import head_results, heads
 from postproof.errors import ArtefactError
+
+draw = functools.partial(figures_helpers.draw, "attention")
 
 FIGURES = {
     "head_entropy_heatmap": ["heads", "head_limits"],
@@ -52,16 +54,6 @@ def write_tables(folder: Path, **changes) -> Path:
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory) -> Path:
     return write_tables(tmp_path_factory.mktemp("tables"))
-
-
-def draw(figure: str, paths: list[Path], folder: Path) -> list[bytes]:
-    module = importlib.import_module(f"postproof.attention.figures.{figure}")
-    parser = argparse.ArgumentParser()
-    module.add_arguments(parser)
-    out = [folder / "chart.svg", folder / "chart.png"]
-    argv = ["--tables", *map(str, paths), "--out-svg", str(out[0]), "--out-png", str(out[1])]
-    module.main(parser.parse_args(argv))
-    return [path.read_bytes() for path in out]
 
 
 @pytest.mark.parametrize("figure", FIGURES)

@@ -1,14 +1,16 @@
 """The rope charts: the same bytes twice, from real tables, and no chart from a table that breaks what it draws."""
 
-import argparse
-import importlib
+import functools
 from pathlib import Path
 
 import pytest
 
+import figures_helpers
 from postproof import files
 from postproof.errors import ArtefactError
 from postproof.llama2 import rope_angles, rope_decay, rope_diagram, rope_theta
+
+draw = functools.partial(figures_helpers.draw, "llama2")
 
 FIGURES = {
     "rope_rotation_angles": ["rope_angles"],
@@ -58,16 +60,6 @@ def tables(tmp_path_factory) -> Path:
     for name, table in made.items():
         files.write_csv(folder / f"{name}.csv", table)
     return folder
-
-
-def draw(figure: str, paths: list[Path], folder: Path) -> list[bytes]:
-    module = importlib.import_module(f"postproof.llama2.figures.{figure}")
-    parser = argparse.ArgumentParser()
-    module.add_arguments(parser)
-    out = [folder / "chart.svg", folder / "chart.png"]
-    argv = ["--tables", *map(str, paths), "--out-svg", str(out[0]), "--out-png", str(out[1])]
-    module.main(parser.parse_args(argv))
-    return [path.read_bytes() for path in out]
 
 
 @pytest.mark.parametrize("figure", FIGURES)
