@@ -37,9 +37,12 @@ test: .venv/hub ## set up and run the tests (minutes); slow and GPU ones are lef
 test-all: .venv/hub ## the slow ones too
 	pytest $(TWO_AT_A_TIME) -m "not gpu"
 
-lint: setup ## style and common slips
+lint: setup ## style, common slips, imports that go one way, dvc.yaml as the rules make it
 	ruff check
 	ruff format --check
+	snakefmt --check Snakefile workflow/rules tests/workflow/toy/workflow/rules
+	lint-imports
+	postproof lint
 
 claims: setup ## the verdicts as a table
 	postproof claims.show results/*/claims.json
@@ -68,11 +71,11 @@ sync: setup ## let Snakemake know what DVC restored
 record: setup ## record what is here in dvc.lock and the DVC cache
 	postproof record
 
-deps: setup ## fill in the code dependencies in dvc.yaml
+deps: setup ## make dvc.yaml anew from the rules
 	postproof dvcfile
 
 report: setup ## Snakemake's own report of all charts, as one HTML file
 	mkdir -p build && snakemake --report build/report.html
 
 clean: ## remove what can be rebuilt, but not .venv and the DVC cache
-	rm -rf data/raw data/prepared results/*/runs results-fast build logs .snakemake
+	rm -rf data/raw data/prepared results/*/runs results-fast build logs .snakemake .postproof/outputs

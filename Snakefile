@@ -2,29 +2,36 @@
 #
 #   data/raw/                                           fetched from pinned packages, checked by sha256
 #   data/prepared/                                      what the runs read
-#   data/configurations/, data/measured/{stem}/         public facts; what was measured on a named machine
+#   data/configurations/, data/measured/{name}/         public facts; what was measured on a named machine
 #   results/{post}/runs/{experiment}/{arm}-seed{seed}.csv, .safetensors
-#   results/{post}/metrics/{experiment}.csv             tidy table over arms and seeds
-#   results/{post}/figures/{stem}.svg, .png             drawn from metrics and measured tables only
+#   results/{post}/metrics/{table}.csv                  tidy table over arms and seeds
+#   results/{post}/figures/{chart}.svg, .png            drawn from metrics and measured tables only
 #   results/{post}/claims.json                          one verdict per claim
+#   build/code/{command}.txt                            which code a command runs: an input of its jobs
 #
-# A rule reads only the stage before it, plus params.yaml, claims/*.yaml and its own code.
-# `snakemake --cores` rebuilds all of it; the same jobs stand in dvc.yaml.
+# A rule reads only the stage before it, plus params.yaml, claims/*.yaml and its own code. A post is claims/{post}.yaml;
+# its rules are workflow/rules/{post}.smk. `snakemake --cores` rebuilds all of it; dvc.yaml is made from these jobs.
+import sys
+
+sys.path.insert(0, f"{workflow.basedir}/src")  # the code of this checkout, whatever is installed
+
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
-include: "workflow/rules/mixtral.smk"
-include: "workflow/rules/mixtral_routing.smk"
-include: "workflow/rules/mixtral_accounting.smk"
-include: "workflow/rules/llama2.smk"
-include: "workflow/rules/llama2_real_weights.smk"
-include: "workflow/rules/attention.smk"
-include: "workflow/rules/figures.smk"
+
+
+for post in POSTS:
+    for rule_file in inventory.rule_files(ROOT, post):
+
+        include: rule_file
+
+
+include: "workflow/rules/charts.smk"
 include: "workflow/rules/claims.smk"
 
 
 rule all:
     default_target: True
     input:
-        [f"{RESULTS}/{post}/figures/{stem}.svg" for post, stems in FIGURES.items() for stem in stems],
-        expand(f"{RESULTS}/{{post}}/claims.json", post=FIGURES),
+        [f"{RESULTS}/{post}/figures/{chart}.svg" for post, chart in CHARTS],
+        expand(f"{RESULTS}/{{post}}/claims.json", post=POSTS),

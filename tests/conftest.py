@@ -1,5 +1,22 @@
-"""The whole suite runs in exact mode, as the pipeline does: the pin has to come before NumPy and torch."""
+"""The whole suite runs in exact mode, as the pipeline does: the pin has to come before NumPy and torch.
 
-from postproof import exact
+Each test carries the mark of the promise that its folder guards: `pytest -m engines` runs those of one promise.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from postproof.core import exact
 
 exact.pin()
+
+MARKS = {"unit": "numbers", "workflow": "engines", "faults": "faults", "smoke": "committed"}
+
+
+def pytest_collection_modifyitems(items) -> None:
+    for item in items:
+        folder = Path(item.path).relative_to(Path(__file__).parent).parts[0]
+        item.add_marker(getattr(pytest.mark, MARKS[folder]))
+    # The longest first, so that no worker is left with it at the end.
+    items.sort(key=lambda item: -max((mark.args[0] for mark in item.iter_markers("timeout")), default=0))

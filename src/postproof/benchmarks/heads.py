@@ -9,7 +9,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 
-from postproof.bench import Row
+from postproof.benchmarks.runner import Row
 
 SENTENCES, HEADS, POSITIONS, REACH = 100, 9, 64, 2
 LOOPED_SENTENCES = 5  # a loop's time is proportional to them
@@ -20,7 +20,7 @@ def rows() -> Iterator[Row]:
     """The array code's time over the loop's, for as many rows: at least 15 times faster."""
     import torch
 
-    from postproof.attention import head_statistics
+    from postproof.attention.heads import row_statistics
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -28,7 +28,7 @@ def rows() -> Iterator[Row]:
         weights_BHTT, lengths_B = attention(SENTENCES, HEADS, POSITIONS)
         few_BHTT, few_B = weights_BHTT[:LOOPED_SENTENCES], lengths_B[:LOOPED_SENTENCES]
         ways = {
-            "arrays": lambda: head_statistics.by_head(weights_BHTT, lengths_B, REACH, padding_hidden=True),
+            "arrays": lambda: row_statistics.by_head(weights_BHTT, lengths_B, REACH, padding_hidden=True),
             "loop": lambda: by_loop(few_BHTT.numpy(), few_B, REACH, padding_hidden=True),
         }
         seconds = median_seconds(ways)
@@ -52,7 +52,7 @@ def attention(sentences: int, heads: int, positions: int):
 
 
 def by_loop(weights_BHTT, lengths_B, reach: int, padding_hidden: bool) -> dict:
-    """What head_statistics.by_head gives, as plainly as it can be said: row by row, with NumPy."""
+    """What row_statistics.by_head gives, as plainly as it can be said: row by row, with NumPy."""
     import numpy as np
 
     names = ("entropy", "diagonal", "entropy_share", "first_token_share")

@@ -11,10 +11,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-from postproof import exact
-from postproof.bench import Row
+from postproof.benchmarks.runner import Row
 from postproof.benchmarks.steps import say_left_out
-from postproof.errors import EngineError
+from postproof.core import exact
+from postproof.core.errors import EngineError
 
 PROMPT_TOKENS = 64
 NAMES = {phase: f"llama_{phase}_over_transformers_1t" for phase in ("prefill", "decode")}
@@ -53,7 +53,7 @@ def main(args) -> None:
     """The other process's side."""
     import torch
 
-    from postproof.measuring import llama_speed
+    from postproof.llama2.measuring import llama_speed
     from postproof.measuring.timing import Unavailable
 
     device = torch.device("cpu")

@@ -18,9 +18,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from postproof import exact
-from postproof.bench import Row
-from postproof.errors import EngineError
+from postproof.benchmarks.runner import Row
+from postproof.core import exact
+from postproof.core.errors import EngineError
 
 TURNS = 5
 UNTIMED, TIMED = 1, 3  # steps of a turn: the first one finds the caches full of another variant's weights
@@ -30,7 +30,7 @@ PRODUCT_N = 2048  # 17 GFLOPs, as many as a dense step; larger products are no f
 class Variant(NamedTuple):
     mode: str
     threads: int
-    name: str  # of measuring/moe_variants.py, or `product`: one square float32 product in that mode
+    name: str  # of mixtral/measuring/moe_variants.py, or `product`: one square float32 product in that mode
 
 
 # The library's block, computed in its two ways: a loop, and the grouped products that its models take by default.
@@ -133,7 +133,7 @@ class Worker(subprocess.Popen):
 
 
 def add_arguments(parser) -> None:
-    parser.add_argument("variant", help="of measuring/moe_variants.py, or product; times steps at each line of input")
+    parser.add_argument("variant", help="of moe_variants.py, or product; times steps at each line of input")
 
 
 def main(args) -> None:
@@ -158,29 +158,15 @@ def step_of(variant: str) -> Callable[[], object]:
     """One step of the race, batch, loss and optimiser included, on a model whose mixture is computed as the variant."""
     import torch
 
-    from postproof import linalg
-    from postproof.measuring import moe_variants, posted
-    from postproof.mixtral.training import random_windows, stream
+    from postproof.core import linalg
+    from postproof.mixtral.measuring import posted
 
-    torch.use_deterministic_algorithms(True)  # as in training
     if variant == "product":
         a, b = torch.randn(2, PRODUCT_N, PRODUCT_N)
         return lambda: linalg.matmul(a, b)
 
     sizes, settings, seed = posted.race(tiny=False)
-    corpus, batches = posted.corpus(), stream(seed, "train_batches")
-    model = moe_variants.build(variant, sizes, len(corpus.vocabulary))
-    optimiser = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, fused=True)
-
-    def step() -> float:
-        inputs, targets = random_windows(corpus.train, sizes.sequence, settings.batch, batches)
-        optimiser.zero_grad()
-        loss = model.loss(inputs, targets)
-        loss.backward()
-        optimiser.step()
-        return loss.item()
-
-    return step
+    return posted.VariantRun(variant, seed, sizes, settings, posted.corpus(), torch.device("cpu")).train_step
 
 
 def seconds_of(step: Callable[[], object]) -> float:
@@ -191,8 +177,8 @@ def seconds_of(step: Callable[[], object]) -> float:
 
 def counted_flops(arm: str) -> int:
     """FLOPs of one step of the race by the post's formula."""
-    from postproof.measuring import posted
     from postproof.mixtral.flops import step_flops
+    from postproof.mixtral.measuring import posted
 
     sizes, settings, _ = posted.race(tiny=False)
     return step_flops(arm, sizes, settings.batch)
@@ -200,7 +186,7 @@ def counted_flops(arm: str) -> int:
 
 def steps_within_budget() -> dict[str, int]:
     """Steps of each arm in the race as posted: the last one takes the FLOPs to the budget or past it."""
-    from postproof.measuring import posted
+    from postproof.mixtral.measuring import posted
 
     _, settings, _ = posted.race(tiny=False)
     return {arm: math.ceil(settings.budget_flops / counted_flops(arm)) for arm in ("dense", "moe")}

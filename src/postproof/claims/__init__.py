@@ -1,7 +1,7 @@
 """The claim engine: every number of a post against the artefact that decides it.
 
 The way through the package: `document` reads claims/*.yaml, `artefacts` the tables and params that they name,
-`expression` computes what we get as a `quantity` with a `unit`, `rules` compares it with the posted figure,
+`expression` computes what we get as a `quantity` with a unit, `rules` compares it with the posted number,
 `judge` writes one record per claim, `show` prints the records.
 """
 

@@ -1,39 +1,46 @@
 """What a claim is judged by: cells of metrics tables, and params. Each comes out as a quantity, or as a ClaimError.
 
-A selection must mean what it says: every column is described, every run of the params' seeds is there and as long as
-the others, the rows of a run are in step order, and no cell is empty.
+A selection must mean what it says: every run of the params' seeds is there and as long as the others, checkpoints are
+in order, no cell is empty, and several rows where one is meant are an error. What a table has, runs or checkpoints or
+neither, its schema says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from postproof import files
-from postproof.claims.quantity import Quantity
-from postproof.claims.strict import load, mapping, naming, one_of, shown, text
-from postproof.claims.units import Unit
-from postproof.errors import ArtefactError, ClaimError
+from postproof.claims.quantity import CHECKPOINT, ROW, SEED, Quantity, scalar
+from postproof.claims.strict import naming, one_of, shown
+from postproof.core import files, tables
+from postproof.core.errors import ClaimError
+from postproof.core.tables import Column
+from postproof.core.units import Unit
 
 if TYPE_CHECKING:
     import pandas
 
-LABEL = "label"  # the "unit" of a column that names rows: an arm, a protocol, a seed
 POSITIONS = {"first": 0, "last": -1}
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Cells of one column: `where` by label, `checkpoint` an index from either end, or None for all."""
+    """Cells of one column: `where` by label.
 
-    table: str
+    Of a table with checkpoints: those of each run, or the one at index `checkpoint`. Of another: the cell of one row,
+    the one value of several rows (`constant`), or a value per row (`all_rows`).
+    """
+
+    table: str  # {post}/{table}
     column: str
     where: dict[str, str]
-    checkpoint: int | None
+    checkpoint: int | None = None
+    constant: bool = False
+    all_rows: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,72 +53,88 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Table:
-    """A metrics table as the claims name it: where it stands, what its columns are, and which seeds it must have."""
+    """A metrics table: where it stands in the repository, its columns and rows, and the seeds that its runs have."""
 
-    path: str  # as the claims' YAML gives it: relative to the repository
-    units: dict[str, str]
+    path: str
+    columns: dict[str, Column]
     rows: pandas.DataFrame
-    seeds: tuple[int, ...] | None  # None: a table without runs
+    seed: str | None  # the column of seeds; None: a table without runs
+    seeds: tuple[int, ...]  # empty without runs
+    checkpoint: str | None  # the column of checkpoints; None: a table without
 
 
-def read_schema(path: Path | str) -> dict[str, str]:
-    """Unit of every column. Raises ClaimError when a column lacks its unit or description."""
-    units = {}
-    with naming(file=path):
-        for column, entry in load(path).items():
-            with naming(column=column):
-                entry = mapping(entry, required=("unit", "description"), optional=())
-                text(entry["description"])
-                units[column] = text(entry["unit"])
-                Unit.parse(units[column])
-    return units
+def read_table(path: str, handed: Path, columns: dict[str, Column], params: Mapping[str, Any]) -> Table:
+    """Reads the handed file, which has to be of its schema; the schema says where in the params its seeds are.
 
-
-def read_table(path: str, handed: Path, units: dict[str, str], seeds: Sequence[int] | None) -> Table:
-    """Reads the handed file and checks it against its schema.
-
-    Raises ClaimError when the file is missing or cut off, and when columns and schema differ.
+    Raises ClaimError when the file is missing or cut off, is not of its schema, or the params lack the seeds.
     """
     with naming(artefact=handed):
-        try:
-            rows = files.read_csv(handed)
-        except ArtefactError as error:
-            raise ClaimError(f"artefact is missing or broken: {error.message}", remedy=error.remedy) from error
-        differing = sorted(set(rows.columns) ^ set(units))
-        if differing:
-            raise ClaimError("table and schema have different columns", columns=", ".join(differing))
-        if ("seed" in units) != (seeds is not None):
-            raise ClaimError("a table of runs, and no other, needs `seeds`: the params' list of them", table=path)
-    return Table(path, units, rows, None if seeds is None else tuple(seeds))
+        for column in columns.values():
+            with naming(column=column.name):
+                if not column.is_label:
+                    Unit.parse(column.unit)
+        rows = files.read_csv(handed)
+        tables.check(rows, columns, handed)
+        seed = next((column for column in columns.values() if column.from_params), None)
+        checkpoint = next((name for name, column in columns.items() if column.checkpoint), None)
+        seeds = tuple(seeds_at(params, seed.from_params)) if seed else ()
+    return Table(path, columns, rows, seed.name if seed else None, seeds, checkpoint)
 
 
 def select(table: Table, selection: Selection) -> Quantity:
-    """The selected cells: one per seed, or seeds by checkpoints.
+    """The selected cells: one, or one for each of seeds, checkpoints or rows, or of seeds and these.
 
-    Raises ClaimError for an unknown column or label, a missing seed or checkpoint, an empty cell, rows out of order.
+    Raises ClaimError for an unknown column or label, a missing seed or checkpoint, an empty cell, checkpoints out of
+    order, several rows where the selection means one.
     """
     with naming(table=table.path, column=selection.column):
-        one_of(selection.column, [name for name, unit in table.units.items() if unit != LABEL], "column")
-        chosen = table.rows
-        for label, wanted in selection.where.items():
-            one_of(label, list(table.units), "column to select by")
-            matches = _matches(chosen[label], wanted)
-            if not matches.any():
-                found = ", ".join(map(str, chosen[label].unique()))
-                raise ClaimError("selection is empty", label=label, value=wanted, allowed=found)
-            chosen = chosen[matches]
-        runs = [chosen] if table.seeds is None else _by_seed(chosen, table.seeds)
-        data = _stack(runs, selection)
-        unit = Unit.parse(table.units[selection.column])
-        every = Quantity(data, unit, ("seed", "checkpoint"), table.seeds or (0,))
-        if table.seeds is None:
-            every = every.pick("seed", 0)
+        one_of(selection.column, [name for name, column in table.columns.items() if not column.is_label], "column")
+        unit = Unit.parse(table.columns[selection.column].unit)
+        axis = _axis(table, selection)
+        chosen = _chosen(table, selection.where)
+        runs = _by_seed(chosen, table) if table.seed else [chosen]
+        if axis == CHECKPOINT:
+            _check_order(runs, table.checkpoint)
+        cells = [_numbers(run[selection.column]) for run in runs]
+        if axis is None:
+            values = np.array([_one(*each, selection) for each in zip(cells, runs, strict=True)])
+            return Quantity.measured(values, unit, (SEED,), table.seeds) if table.seed else scalar(values[0], unit)
+        lengths = sorted({len(each) for each in cells})
+        if len(lengths) > 1:
+            raise ClaimError(f"runs have different numbers of {axis}s", value=", ".join(map(str, lengths)))
+        if table.seed:
+            got = Quantity.measured(np.stack(cells), unit, (SEED, axis), table.seeds)
+        else:
+            got = Quantity.measured(cells[0], unit, (axis,))
         if selection.checkpoint is None:
-            return every
-        count = data.shape[1]
-        if not -count <= selection.checkpoint < count:
-            raise ClaimError("no such checkpoint", value=selection.checkpoint, allowed=f"{-count} to {count - 1}")
-        return every.pick("checkpoint", selection.checkpoint)
+            return got
+        if not -lengths[0] <= selection.checkpoint < lengths[0]:
+            allowed = f"{-lengths[0]} to {lengths[0] - 1}"
+            raise ClaimError("no such checkpoint", value=selection.checkpoint, allowed=allowed)
+        return got.pick(CHECKPOINT, selection.checkpoint)
+
+
+def _axis(table: Table, selection: Selection) -> str | None:
+    """What the rows of a run are: None where the selection is of one value."""
+    if table.checkpoint and (selection.constant or selection.all_rows):
+        raise ClaimError("rows of this table are checkpoints", allowed="`checkpoint: first`, last or an index; or all")
+    if table.checkpoint:
+        return CHECKPOINT
+    if selection.checkpoint is not None:
+        raise ClaimError("this table has no checkpoints", allowed="`where` of one row, `constant: true`, `rows: all`")
+    return ROW if selection.all_rows else None
+
+
+def _chosen(table: Table, where: Mapping[str, str]) -> pandas.DataFrame:
+    rows = table.rows
+    for label, wanted in where.items():
+        one_of(label, list(table.columns), "column to select by")
+        matches = _matches(rows[label], wanted)
+        if not matches.any():
+            found = ", ".join(map(str, rows[label].unique()))
+            raise ClaimError("selection is empty", label=label, value=wanted, allowed=found)
+        rows = rows[matches]
+    return rows
 
 
 def _matches(column: pandas.Series, wanted: str) -> pandas.Series:
@@ -123,24 +146,35 @@ def _matches(column: pandas.Series, wanted: str) -> pandas.Series:
         raise ClaimError("column is of numbers", label=column.name, value=wanted, allowed="a number") from error
 
 
-def _by_seed(chosen: pandas.DataFrame, seeds: tuple[int, ...]) -> list[pandas.DataFrame]:
-    if set(chosen["seed"]) != set(seeds):
-        found = ", ".join(str(seed) for seed in sorted(set(chosen["seed"])))
-        raise ClaimError("runs and params have different seeds", found=found, allowed=", ".join(map(str, seeds)))
-    return [chosen[chosen["seed"] == seed] for seed in seeds]
+def _by_seed(chosen: pandas.DataFrame, table: Table) -> list[pandas.DataFrame]:
+    found = set(chosen[table.seed])
+    if found != set(table.seeds):
+        raise ClaimError("runs and params have different seeds", found=", ".join(map(str, sorted(found))),
+                         allowed=", ".join(map(str, table.seeds)))  # fmt: skip
+    return [chosen[chosen[table.seed] == seed] for seed in table.seeds]
 
 
-def _stack(runs: list[pandas.DataFrame], selection: Selection) -> np.ndarray:
-    # Two arms in one selection show up here: their steps start over.
-    if any("step" in run and not (run["step"].diff().iloc[1:] > 0).all() for run in runs):
-        raise ClaimError("steps do not increase within a run: does `where` leave a label out?")
-    lengths = sorted({len(run) for run in runs})
-    if len(lengths) > 1:
-        raise ClaimError("runs have different numbers of checkpoints", value=", ".join(map(str, lengths)))
-    cells = [run[selection.column] for run in runs]
-    if any(column.dtype.kind not in "iuf" for column in cells):
-        raise ClaimError("column is not of numbers", value=shown(str(cells[0].iloc[0])))
-    return np.stack([column.to_numpy(dtype=np.float64) for column in cells])
+def _check_order(runs: list[pandas.DataFrame], checkpoint: str) -> None:
+    """Two arms in one selection show up here: their steps start over."""
+    if not all((run[checkpoint].diff().iloc[1:] > 0).all() for run in runs):
+        raise ClaimError("checkpoints do not increase within a run: does `where` leave a label out?", label=checkpoint)
+
+
+def _numbers(column: pandas.Series) -> np.ndarray:
+    if column.dtype.kind not in "iuf":
+        raise ClaimError("column is not of numbers", value=shown(str(column.iloc[0])))
+    return column.to_numpy(dtype=np.float64)
+
+
+def _one(cells: np.ndarray, rows: pandas.DataFrame, selection: Selection) -> float:
+    if len(cells) > 1 and not selection.constant:
+        varying = [name for name in rows if name != selection.column and rows[name].nunique(dropna=False) > 1]
+        raise ClaimError("several rows, where a value has one", rows=len(cells), they_differ_in=", ".join(varying),
+                         allowed="`where` of one row, `constant: true`, `rows: all`")  # fmt: skip
+    if len(np.unique(cells)) > 1:
+        raise ClaimError("not constant: the selected rows have different values", rows=len(cells),
+                         value=f"{cells.min():.9g} to {cells.max():.9g}")  # fmt: skip
+    return float(cells[0])
 
 
 def look_up(params: Mapping[str, Any], path: str) -> Any:
@@ -159,7 +193,7 @@ def parameter(params: Mapping[str, Any], wanted: Parameter) -> Quantity:
     if isinstance(entry, bool) or not isinstance(entry, (int, float)):
         raise ClaimError("param is not a number", param=wanted.path, value=shown(entry))
     with naming(param=wanted.path):
-        return Quantity(np.asarray(entry, dtype=np.float64), wanted.unit)
+        return Quantity.measured(np.asarray(entry), wanted.unit)
 
 
 def seeds_at(params: Mapping[str, Any], path: str) -> list[int]:
@@ -176,7 +210,14 @@ def in_words(source: Selection | Parameter, tables: Mapping[str, Table]) -> str:
     """Where the values come from, for the record."""
     if isinstance(source, Parameter):
         return f"params.yaml: {source.path}"
+    table = tables[source.table]
     rows = [f"{label} {wanted}" for label, wanted in source.where.items()]
-    names = {None: "all checkpoints"} | {index: f"{name} checkpoint" for name, index in POSITIONS.items()}
-    rows.append(names.get(source.checkpoint, f"checkpoint {source.checkpoint}"))
-    return f"{tables[source.table].path}: {source.column} of {', '.join(rows)}"
+    if table.checkpoint:
+        names = {None: "every"} | {index: name for name, index in POSITIONS.items()}
+        rows.append(f"{names.get(source.checkpoint, f'checkpoint {source.checkpoint} by')} {table.checkpoint}")
+    elif source.all_rows:
+        rows.append("all rows")
+    elif source.constant:
+        rows.append("the same in all rows")
+    of = f" of {', '.join(rows)}" if rows else ""
+    return f"{table.path}: {source.column}{of}"

@@ -1,22 +1,7 @@
-"""claims/{post}.yaml: the one place where figures of a post are typed, read into checked objects.
+"""claims/{post}.yaml: the one place where numbers of a post are typed, read into checked objects.
 
-    post, title
-    tables:   name: {path: results/.../name.csv, seeds: dotted.path.of.the.list.in.params}   # seeds: tables of runs
-    values:   name: {table: name, where: {label: wanted, checkpoint: first | last | index}, column: name}
-              name: {param: dotted.path, unit: u}
-    claims:   - id            small letters, digits, _; begins with the experiment's stem; unique over all posts
-                where         part of the post
-                statement     what is claimed, in our words
-                posted        a number with the digits that the post has, or `true` for a statement
-                unit          of a posted number: a symbol, 1, a/b, a*b, a^2, or %
-                got           an expression over values (see `expression`)
-                rule          name, or {name: {option: value}} (see `rules.RULES`)
-                if            optional: the reading or setting under which it is judged; `holds` becomes `holds if`
-                note          optional: why the verdict is what it is
-                needs         in place of got and rule: what is missing; the verdict is `not checked`
-
-Without `checkpoint` a value has all of them. Everything that can be wrong without looking at an artefact is found
-here: keys, ids, names in expressions, rules and their options. claims/mixtral.yaml is the model to write by.
+docs/claims.md has the grammar. Everything that can be wrong without looking at an artefact is found here: keys, ids,
+names in expressions, rules and their options.
 """
 
 from __future__ import annotations
@@ -25,45 +10,52 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from postproof.claims import expression
 from postproof.claims.artefacts import POSITIONS, Parameter, Selection
 from postproof.claims.expression import Expression
+from postproof.claims.quantity import Quantity
 from postproof.claims.rules import RULES
-from postproof.claims.strict import load, mapping, naming, one_of, shown, text
-from postproof.claims.units import ONE, Unit
-from postproof.errors import ClaimError
+from postproof.claims.strict import mapping, naming, one_of, shown, text
+from postproof.core import strict_yaml
+from postproof.core.errors import ClaimError
+from postproof.core.units import Unit
 
-PERCENT = "%"
 REQUIRED = ("id", "where", "statement", "posted")
 OPTIONAL = ("unit", "got", "rule", "if", "note", "needs")
 
-_FIGURE = re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)(\.\d+)?([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)(\.\d+)?([eE][+-]?\d+)?")
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
+_TABLE = re.compile(r"([a-z0-9_]+/)?[a-z0-9_]+")
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A posted number: the text as typed, its value with just those digits, and its unit (`%` stays `%`)."""
+class PostedNumber:
+    """A number of a post: the text as typed, its value with just those digits, and its unit as typed."""
 
     text: str
     value: Decimal
     unit: str
 
-    def dimension(self) -> Unit:
-        return ONE if self.unit == PERCENT else Unit.parse(self.unit)
+    def quantity(self) -> Quantity:
+        """For `posted()`: 17.09 % is 0.1709, rounded once."""
+        unit = Unit.parse(self.unit)
+        return Quantity(np.asarray(float(Fraction(self.value) * unit.factor)), unit.base)
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim, checked. `figure` is None for a statement, `rule` is None for a claim that `needs` something."""
+    """One claim, checked. `number` is None for a statement, `rule` is None for a claim that `needs` something."""
 
     id: str
     where: str
     statement: str
-    figure: Figure | None
+    number: PostedNumber | None
     rule: str | None
     options: dict[str, Any]
     got: tuple[Expression, ...]  # several for `ordering`, none for `same_as`
@@ -73,55 +65,56 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class TableSource:
-    path: str
-    seeds: str | None  # dotted path of the params' list of seeds; None: the table has no runs
-
-
-@dataclass(frozen=True)
 class Document:
-    """A post's claims. `figures` has those of the other posts too, for `posted()` and `same_as`."""
+    """A post's claims. `posted` has the numbers of the other posts too, for `posted()` and `same_as`."""
 
     post: str
-    tables: dict[str, TableSource]
     values: dict[str, Selection | Parameter]
     claims: tuple[Claim, ...]
-    figures: dict[str, Figure | None]
+    posted: dict[str, PostedNumber | None]
 
 
 def read(path: Path, others: Sequence[Path] = ()) -> Document:
-    """The document at `path`; `others` are further posts' claims, whose ids and figures it may name.
+    """The document at `path`; `others` are the claims of the posts that it names under that key.
 
     Raises ClaimError naming the file, the claim and the key.
     """
-    contents = {file: load(file) for file in dict.fromkeys((path, *others))}
-    figures: dict[str, Figure | None] = {}
+    contents = {file: strict_yaml.load(file, ClaimError, numbers_as_text=True) for file in (path, *others)}
+    posted: dict[str, PostedNumber | None] = {}
     for file, content in contents.items():
         with naming(file=file):
-            _collect_figures(content, figures)
+            _collect_posted(mapping(content), posted)
     with naming(file=path):
-        keys = ("post", "title", "tables", "values", "claims")
-        content = mapping(contents[path], required=keys, optional=())
+        content = mapping(contents[path], required=("post", "title", "values", "claims"), optional=("others",))
         text(content["title"])
         if content["post"] != Path(path).stem:
             raise ClaimError("post and file have different names", key="post", value=shown(content["post"]))
-        tables = {name: _table(name, entry) for name, entry in mapping(content["tables"]).items()}
-        values = {name: _value(name, entry, tables) for name, entry in mapping(content["values"]).items()}
-        claims = tuple(_claim(entry, values, figures) for entry in content["claims"])
-    return Document(content["post"], tables, values, claims, figures)
+        _check_others(content.get("others", []), others)
+        values = {name: _value(name, entry, content["post"]) for name, entry in mapping(content["values"]).items()}
+        claims = tuple(_claim(entry, values, posted) for entry in content["claims"])
+    return Document(content["post"], values, claims, posted)
 
 
-def _collect_figures(content: dict[str, Any], figures: dict[str, Figure | None]) -> None:
-    """Ids and posted figures first, since a claim may name a later one."""
+def _check_others(named: Any, handed: Sequence[Path]) -> None:
+    if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
+        raise ClaimError("not a list of posts", key="others", value=shown(named))
+    stems = sorted(file.stem for file in handed)
+    if sorted(named) != stems:
+        raise ClaimError("the job was handed the claims of other posts than these", key="others",
+                         value=", ".join(named) or "none", handed=", ".join(stems) or "none")  # fmt: skip
+
+
+def _collect_posted(content: dict[str, Any], posted: dict[str, PostedNumber | None]) -> None:
+    """Ids and posted numbers first, since a claim may name a later one."""
     if not isinstance(content.get("claims"), list) or not content["claims"]:
         raise ClaimError("no list of claims", key="claims", value=shown(content.get("claims")))
     for position, entry in enumerate(content["claims"], start=1):
         with naming(claim=_name_of(entry, position)):
             entry = mapping(entry, REQUIRED, OPTIONAL)
             identifier = _identifier(entry["id"])
-            if identifier in figures:
+            if identifier in posted:
                 raise ClaimError("id stands twice", key="id", value=identifier, allowed="ids unique over all posts")
-            figures[identifier] = _figure(entry)
+            posted[identifier] = _posted(entry)
 
 
 def _name_of(entry: Any, position: int) -> str:
@@ -135,46 +128,53 @@ def _identifier(name: Any) -> str:
     return name
 
 
-def _figure(entry: dict[str, Any]) -> Figure | None:
+def _posted(entry: dict[str, Any]) -> PostedNumber | None:
     posted = entry["posted"]
     if posted is True:
         if "unit" in entry:
             raise ClaimError("a statement has no unit", key="unit", value=shown(entry["unit"]))
         return None
-    if not isinstance(posted, str) or not _FIGURE.fullmatch(posted):
+    if not isinstance(posted, str) or not _NUMBER.fullmatch(posted):
         raise ClaimError("not a number", key="posted", value=shown(posted), allowed="a number as typed, or true")
     with naming(key="unit"):
         unit = text(entry.get("unit"))
-        if unit != PERCENT:
-            Unit.parse(unit)
-    return Figure(posted, Decimal(posted.replace(",", "")), unit)
+        Unit.parse(unit)
+    return PostedNumber(posted, Decimal(posted.replace(",", "")), unit)
 
 
-def _table(name: str, entry: Any) -> TableSource:
-    with naming(key=f"tables.{name}"):
-        entry = mapping(entry, required=("path",), optional=("seeds",))
-        path = text(entry["path"])
-        if Path(path).stem != name:
-            raise ClaimError("a table has the name of its file", value=path, allowed=f".../{name}.csv")
-        return TableSource(path, text(entry["seeds"]) if "seeds" in entry else None)
-
-
-def _value(name: str, entry: Any, tables: Collection[str]) -> Selection | Parameter:
+def _value(name: str, entry: Any, post: str) -> Selection | Parameter:
     with naming(key=f"values.{name}"):
         if not _IDENTIFIER.fullmatch(name) or name in expression.RESERVED:
             raise ClaimError("not a name for a value", allowed="small letters, digits and _, and no function's name")
         if "param" in mapping(entry):
             entry = mapping(entry, required=("param", "unit"), optional=())
             return Parameter(text(entry["param"]), Unit.parse(text(entry["unit"])))
-        entry = mapping(entry, required=("table", "where", "column"), optional=())
-        labels = {label: text(wanted) for label, wanted in mapping(entry["where"]).items()}
-        checkpoint = labels.pop("checkpoint", None)
+        ways = ("checkpoint", "constant", "rows")
+        entry = mapping(entry, required=("table", "column"), optional=("where", *ways))
+        given = [way for way in ways if way in entry]
+        if len(given) > 1:
+            raise ClaimError("a value takes rows in one way only", value=", ".join(given), allowed="one of them")
+        labels = {label: text(wanted) for label, wanted in mapping(entry.get("where", {})).items()}
         return Selection(
-            one_of(entry["table"], tables, "table"),
+            _table(text(entry["table"]), post),
             text(entry["column"]),
             labels,
-            None if checkpoint is None else _checkpoint(checkpoint),
+            checkpoint=_checkpoint(text(entry["checkpoint"])) if "checkpoint" in entry else None,
+            constant="constant" in given and _only(entry, "constant", True),
+            all_rows="rows" in given and _only(entry, "rows", "all"),
         )
+
+
+def _table(name: str, post: str) -> str:
+    if not _TABLE.fullmatch(name):
+        raise ClaimError("not a table", value=shown(name), allowed="{table} of this post, or {post}/{table}")
+    return name if "/" in name else f"{post}/{name}"
+
+
+def _only(entry: Mapping[str, Any], key: str, allowed: Any) -> bool:
+    if entry[key] != allowed:
+        raise ClaimError(f"unknown {key}: {shown(entry[key])}", allowed=str(allowed).lower())
+    return True
 
 
 def _checkpoint(wanted: str) -> int:
@@ -186,28 +186,28 @@ def _checkpoint(wanted: str) -> int:
     return int(wanted)
 
 
-def _claim(entry: dict[str, Any], values: Collection[str], figures: Mapping[str, Figure | None]) -> Claim:
+def _claim(entry: dict[str, Any], values: Collection[str], posted: Mapping[str, PostedNumber | None]) -> Claim:
     with naming(claim=entry["id"]):
         fields = {}
         for key in ("where", "statement", "if", "note", "needs"):
             with naming(key=key):
                 fields[key] = " ".join(text(entry[key]).split()) if key in entry else None
         fields["condition"] = fields.pop("if")
-        figure = figures[entry["id"]]
+        number = posted[entry["id"]]
         if fields["needs"]:
             for key in ("got", "rule", "if"):
                 if key in entry:
                     raise ClaimError(f"a claim that needs something is not judged: '{key}' has no place", key=key)
-            return Claim(entry["id"], figure=figure, rule=None, options={}, got=(), **fields)
+            return Claim(entry["id"], number=number, rule=None, options={}, got=(), **fields)
         with naming(key="rule"):
-            name, options = _rule(entry, figure)
-        got = _got(entry, name, options, values, figures)
+            name, options = _rule(entry, number)
+        got = _got(entry, name, options, values, posted)
         if name == "same_as":
-            _same_kind(entry["id"], options["claim"], figures)
-        return Claim(entry["id"], figure=figure, rule=name, options=options, got=got, **fields)
+            _same_kind(entry["id"], options["claim"], posted)
+        return Claim(entry["id"], number=number, rule=name, options=options, got=got, **fields)
 
 
-def _rule(entry: dict[str, Any], figure: Figure | None) -> tuple[str, dict[str, Any]]:
+def _rule(entry: dict[str, Any], number: PostedNumber | None) -> tuple[str, dict[str, Any]]:
     """`name`, or `{name: {option: value}}`."""
     if "rule" not in entry:
         raise ClaimError("key 'rule' is missing", allowed=f"one of {', '.join(RULES)}; or `needs` in place of it")
@@ -215,9 +215,9 @@ def _rule(entry: dict[str, Any], figure: Figure | None) -> tuple[str, dict[str, 
     name, options = (given, {}) if not isinstance(given, Mapping) or len(given) != 1 else next(iter(given.items()))
     rule = RULES[one_of(name, RULES, "rule")]
     options = mapping(options, required=rule.options, optional=())
-    if rule.figure != (figure is not None):
-        posted, allowed = shown(entry["posted"]), "a number" if rule.figure else "true"
-        raise ClaimError(f"rule '{name}' does not go with what is posted", value=posted, allowed=allowed)
+    if rule.number != (number is not None):
+        raise ClaimError(f"rule '{name}' does not go with what is posted", value=shown(entry["posted"]),
+                         allowed="a number" if rule.number else "true")  # fmt: skip
     parsed = {}
     for key, value in options.items():
         with naming(option=f"{name}.{key}"):
@@ -230,7 +230,7 @@ def _got(
     name: str,
     options: dict[str, Any],
     values: Collection[str],
-    figures: Mapping[str, Figure | None],
+    posted: Mapping[str, PostedNumber | None],
 ) -> tuple[Expression, ...]:
     source = RULES[name].source
     if (source == "got") != ("got" in entry):
@@ -238,13 +238,13 @@ def _got(
         raise ClaimError(f"rule '{name}' {verb} key 'got'", key="got")
     with naming(key="got" if source == "got" else f"rule.{name}.{source}"):
         texts = {"got": [entry.get("got")], "claim": [], "ascending": options.get("ascending")}[source]
-        posted = [identifier for identifier, figure in figures.items() if figure]
-        return tuple(expression.parse(each, values, posted) for each in texts)
+        numbers = [identifier for identifier, number in posted.items() if number]
+        return tuple(expression.parse(each, values, numbers) for each in texts)
 
 
-def _same_kind(this: str, other: str, figures: Mapping[str, Figure | None]) -> None:
+def _same_kind(this: str, other: str, posted: Mapping[str, PostedNumber | None]) -> None:
     with naming(key="rule", option="same_as.claim"):
-        one_of(other, [identifier for identifier, figure in figures.items() if figure and identifier != this], "claim")
-        if figures[this].unit != figures[other].unit:
-            units = f"{figures[this].unit} and {figures[other].unit}"
+        one_of(other, [identifier for identifier, number in posted.items() if number and identifier != this], "claim")
+        if posted[this].unit != posted[other].unit:
+            units = f"{posted[this].unit} and {posted[other].unit}"
             raise ClaimError("units differ", value=units, allowed="equal units")

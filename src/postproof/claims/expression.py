@@ -3,11 +3,12 @@
 Python's `ast` parses the text; only the node types and functions listed here are known, and each is computed by this
 module. Nothing is compiled or evaluated by the interpreter.
 
-    mean median min max std sum count all any   over the last axis: checkpoints if there are any, else seeds
-    first last                                  at the first or last checkpoint
+    mean median min max std sum count all any   over the last axis: checkpoints or rows if there are any, else seeds
+    first last                                  at the first or last checkpoint or row
     at_seed(value, 7)                           the run of seed 7
-    abs exp log sqrt                            entry by entry; exp of nats is perplexity, log of it nats
-    posted(claim_id)                            the figure that the post gives in that claim
+    abs exp log sqrt                            entry by entry; exp of nats is perplexity, log of it nats; log of a
+                                                number of things: nats, the entropy of an even choice among them
+    posted(claim_id)                            the number that the post gives in that claim
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
 
 from postproof.claims.quantity import Quantity, combine, elementwise, power, same_unit, scalar, square_root
 from postproof.claims.strict import one_of, shown, text
-from postproof.claims.units import ONE, Unit
-from postproof.errors import ClaimError
+from postproof.core.errors import ClaimError
+from postproof.core.units import ONE, Unit
 
 LONGEST = 500  # characters; far above any claim, far below what makes the parser recurse too deep
 
@@ -52,6 +53,12 @@ def _map_unit(name: str, function: Callable, *units: tuple[Unit, Unit]) -> Calla
     return apply
 
 
+def _log(value: Quantity) -> Quantity:
+    if value.number().unit.counts:
+        return elementwise(np.log, value, NATS)
+    return _map_unit("logarithm", np.log, (ONE, ONE), (PERPLEXITY, NATS))(value)
+
+
 def _reduction(function: Callable) -> Callable[[Quantity], Quantity]:
     return lambda value: value.number().reduce(function)
 
@@ -66,11 +73,11 @@ FUNCTIONS: dict[str, Callable[[Quantity], Quantity]] = {
     "count": _count,
     "all": lambda value: value.truth().reduce(np.all),
     "any": lambda value: value.truth().reduce(np.any),
-    "first": lambda value: value.pick("checkpoint", 0),
-    "last": lambda value: value.pick("checkpoint", -1),
+    "first": lambda value: value.pick_in_order(0),
+    "last": lambda value: value.pick_in_order(-1),
     "abs": lambda value: elementwise(np.abs, value.number(), value.unit),
     "exp": _map_unit("exponential", np.exp, (ONE, ONE), (NATS, PERPLEXITY)),
-    "log": _map_unit("logarithm", np.log, (ONE, ONE), (PERPLEXITY, NATS)),
+    "log": _log,
     "sqrt": square_root,
 }
 SPECIAL = ("at_seed", "posted")  # their arguments are not all values
@@ -101,7 +108,7 @@ class Expression:
 
 
 def parse(source: object, values: Collection[str], claims: Collection[str]) -> Expression:
-    """Checks that `source` is an expression over `values` and the posted figures of `claims`.
+    """Checks that `source` is an expression over `values` and the posted numbers of `claims`.
 
     Raises ClaimError for other syntax, an unknown name or a function's wrong arguments.
     """
@@ -171,8 +178,9 @@ def evaluate(expression: Expression, value: Callable[[str], Quantity], posted: C
             case ast.BoolOp(op=op, values=operands):
                 return reduce(lambda left, right: _both(_LOGIC[type(op)], left, right), map(of, operands))
             case ast.Compare(left=left, ops=ops, comparators=others):
-                terms = [of(left), *map(of, others)]
-                links = [_compare(op, *pair) for op, pair in zip(ops, zip(terms, terms[1:]), strict=True)]
+                nodes = [left, *others]
+                terms = list(map(of, nodes))
+                links = [_compare(op, *pair) for op, pair in zip(ops, _with_zeros(nodes, terms), strict=True)]
                 return reduce(lambda first, second: _both(np.logical_and, first, second), links)
             case ast.Call(func=ast.Name(id="posted"), args=[ast.Name(id=name)]):
                 return posted(name)
@@ -183,6 +191,16 @@ def evaluate(expression: Expression, value: Callable[[str], Quantity], posted: C
         raise AssertionError(f"parse() let {ast.dump(node)} through")
 
     return of(expression.tree)
+
+
+def _with_zeros(nodes: list[ast.expr], terms: list[Quantity]) -> list[tuple[Quantity, Quantity]]:
+    """The terms in pairs of neighbours. A literal 0 gets the unit of its neighbour: nothing is nothing in any unit."""
+
+    def fitted(index: int, neighbour: Quantity) -> Quantity:
+        zero = isinstance(nodes[index], ast.Constant) and nodes[index].value == 0
+        return replace(terms[index], unit=neighbour.unit) if zero and not neighbour.boolean else terms[index]
+
+    return [(fitted(i, terms[i + 1]), fitted(i + 1, terms[i])) for i in range(len(terms) - 1)]
 
 
 def _compare(op: ast.cmpop, left: Quantity, right: Quantity) -> Quantity:

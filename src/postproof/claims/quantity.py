@@ -1,7 +1,8 @@
 """Values with a unit and named axes, and the arithmetic that respects both.
 
-A quantity has up to two axes: `seed`, one entry per run, and `checkpoint`, the rows of a run in order. Two quantities
-meet axis by axis: a value per seed with one per seed and checkpoint is compared at every checkpoint.
+A quantity has up to two axes: `seed`, one entry per run, and after it `checkpoint` or `row`: the checkpoints of a run,
+or the rows of a table that has none, in order. Two quantities meet axis by axis: a value per seed with one per seed and
+checkpoint is compared at every checkpoint. Numbers are held in base units: what is read in GB is held in bytes.
 """
 
 from __future__ import annotations
@@ -13,15 +14,19 @@ from typing import Any
 
 import numpy as np
 
-from postproof.claims.units import ONE, Unit
-from postproof.errors import ClaimError
+from postproof.core.errors import ClaimError
+from postproof.core.units import ONE, Unit
 
-AXES = ("seed", "checkpoint")
+SEED, CHECKPOINT, ROW = "seed", "checkpoint", "row"
+AXES = (SEED, CHECKPOINT, ROW)
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """`data` has one dimension per name in `axes`, in the order of AXES; dtype float64, or bool with unit 1."""
+    """`data` has one dimension per name in `axes`, in the order of AXES; dtype float64, or bool with unit 1.
+
+    `unit` is a base unit; `measured` and `in_unit` are the way in and out for others.
+    """
 
     data: np.ndarray
     unit: Unit = ONE
@@ -31,6 +36,22 @@ class Quantity:
     def __post_init__(self) -> None:
         if not np.all(np.isfinite(self.data)):
             raise ClaimError("not a finite number", value="NaN or infinite", unit=self.unit)
+
+    @classmethod
+    def measured(
+        cls, data: np.ndarray, unit: Unit, axes: tuple[str, ...] = (), seeds: tuple[int, ...] = ()
+    ) -> Quantity:
+        """From numbers of any unit. Raises ClaimError when one is not finite."""
+        return cls(unit.in_base(np.asarray(data, dtype=np.float64)), unit.base, axes, seeds)
+
+    def in_unit(self, unit: Unit) -> Quantity:
+        """The numbers as they are in `unit`: to show them, or to compare them with a posted number.
+
+        Raises ClaimError when it is a unit of something else.
+        """
+        if not self.number().unit.same_dimension(unit):
+            raise ClaimError("what we get has another unit than the claim", value=self.unit, allowed=unit.base)
+        return replace(self, data=np.asarray(unit.from_base(self.data)), unit=unit)
 
     @property
     def boolean(self) -> bool:
@@ -60,38 +81,45 @@ class Quantity:
             raise ClaimError(f"there is no {axis} to choose", value=self.shape, allowed=f"a value with {axis}s")
         data = np.take(self.data, index, axis=self.axes.index(axis))
         axes = tuple(name for name in self.axes if name != axis)
-        return replace(self, data=data, axes=axes, seeds=() if axis == "seed" else self.seeds)
+        return replace(self, data=data, axes=axes, seeds=() if axis == SEED else self.seeds)
+
+    def pick_in_order(self, index: int) -> Quantity:
+        """The entry at `index` of the checkpoints or rows. Raises ClaimError when there are none."""
+        if self.axes[-1:] not in ((CHECKPOINT,), (ROW,)):
+            raise ClaimError("there is no checkpoint or row to choose", value=self.shape,
+                             allowed="a value with checkpoints or rows")  # fmt: skip
+        return self.pick(self.axes[-1], index)
 
     def at_seed(self, seed: int) -> Quantity:
         """The run of that seed. Raises ClaimError when there is none."""
-        if "seed" in self.axes and seed not in self.seeds:
+        if SEED in self.axes and seed not in self.seeds:
             raise ClaimError("no run of this seed", value=seed, allowed=", ".join(map(str, self.seeds)))
-        return self.pick("seed", self.seeds.index(seed) if self.seeds else 0)
+        return self.pick(SEED, self.seeds.index(seed) if self.seeds else 0)
 
     def reduce(self, function: Callable[..., np.ndarray], unit: Unit | None = None) -> Quantity:
-        """`function` over the last axis: over a run's checkpoints where there are any, else over the seeds."""
+        """`function` over the last axis: over checkpoints or rows where there are any, else over the seeds."""
         if not self.axes:
             raise ClaimError("one value has nothing to be reduced over", value=self.shape, allowed="a vector")
         data = np.asarray(function(self.data, axis=-1))
         axes = self.axes[:-1]
-        return Quantity(data, unit or self.unit, axes, self.seeds if "seed" in axes else ())
+        return Quantity(data, unit or self.unit, axes, self.seeds if SEED in axes else ())
 
 
 def scalar(value: float, unit: Unit = ONE) -> Quantity:
-    return Quantity(np.asarray(value, dtype=np.float64), unit)
+    return Quantity.measured(np.asarray(value), unit)
 
 
 def align(*quantities: Quantity) -> tuple[list[np.ndarray], tuple[str, ...], tuple[int, ...]]:
     """The data spread over the union of the axes, that union, and its seeds.
 
-    Raises ClaimError when the seeds or the numbers of checkpoints differ.
+    Raises ClaimError when the seeds or the numbers of checkpoints or rows differ, or when checkpoints meet rows.
     """
     axes = tuple(axis for axis in AXES if any(axis in quantity.axes for quantity in quantities))
-    seeds = {quantity.seeds for quantity in quantities if "seed" in quantity.axes}
-    lengths = {quantity.data.shape[-1] for quantity in quantities if "checkpoint" in quantity.axes}
-    if len(seeds) > 1 or len(lengths) > 1:
+    seeds = {quantity.seeds for quantity in quantities if SEED in quantity.axes}
+    in_order = {(quantity.axes[-1], quantity.data.shape[-1]) for quantity in quantities if set(quantity.axes) - {SEED}}
+    if len(seeds) > 1 or len(in_order) > 1:
         differing = "; ".join(f"{quantity.shape} {quantity.seeds or ''}".strip() for quantity in quantities)
-        raise ClaimError("values of different seeds or checkpoints cannot meet", value=differing)
+        raise ClaimError("values of different seeds, checkpoints or rows cannot meet", value=differing)
     expanded = [
         quantity.data.reshape(
             [quantity.data.shape[quantity.axes.index(axis)] if axis in quantity.axes else 1 for axis in axes]

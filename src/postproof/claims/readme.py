@@ -6,9 +6,9 @@ import argparse
 import re
 from pathlib import Path
 
-from postproof import files
 from postproof.claims import show
-from postproof.errors import ArtefactError
+from postproof.core import files
+from postproof.core.errors import ArtefactError
 
 # The first line names the claims to show; the last shown line is the counts over all of them.
 BLOCK = re.compile(r"(<!-- claims: (?P<ids>[\w ]+) -->\n).*?(<!-- end of claims -->)", re.DOTALL)
@@ -41,7 +41,8 @@ def filled_in(text: str, records: list[dict]) -> str:
         raise ArtefactError("no such claim", claim=unknown[0], remedy="mend the comment above the table in README.md")
     lines = ["| claim | the post says | we get | verdict |", "|---|---|---|---|"]
     for name in match["ids"].split():
-        _, posted, got, unit, verdict = show.row(by_id[name])
-        lines.append(f"| {by_id[name]['statement']} | {posted} {unit} | {got} | **{verdict}** |")
+        row = show.row(by_id[name])
+        verdict = f"**{row.verdict}** {row.condition}".rstrip()
+        lines.append(f"| {by_id[name]['statement']} | {row.post} | {row.got} | {verdict} |")
     body = "\n".join([*lines, "", show.counts(records) + ".", ""])
     return text[: match.start()] + match[1] + body + match[3] + text[match.end() :]

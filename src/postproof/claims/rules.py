@@ -1,7 +1,7 @@
-"""The rules that decide a claim: each compares the posted figure with what we get, and says why in a line.
+"""The rules that decide a claim: each compares the posted number with what we get, and says why in a line.
 
-A posted figure is a Decimal with the digits typed, so its precision is known. What we get is a quantity in the
-figure's unit. A rule for one value takes a value per seed only when all seeds agree, as counts do.
+A posted number is a Decimal with the digits typed, so its precision is known. What we get is a quantity in the
+claim's unit. A rule for one value takes a value per seed only when all seeds agree, as counts do.
 """
 
 from __future__ import annotations
@@ -14,11 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from postproof.claims.quantity import Quantity, plain
+from postproof.claims.quantity import CHECKPOINT, ROW, SEED, Quantity, plain
 from postproof.claims.strict import one_of, shown, text
-from postproof.errors import ClaimError
-
-CODE = "src/postproof/claims/rules.py"
+from postproof.core.errors import ClaimError
 
 COMPARISONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 DIRECTIONS = {
@@ -47,7 +45,7 @@ def rounded(posted: Decimal, got: Quantity) -> Outcome:
     """The same number once ours has as many digits as the posted one, ties to the even digit."""
     value = one_value(got)
     short = round_like(value, posted)
-    return Outcome(short == posted, f"{shown_number(value)} rounds to {_figure(short)}")
+    return Outcome(short == posted, f"{shown_number(value)} rounds to {_typed(short)}")
 
 
 def relative(posted: Decimal, got: Quantity, tolerance: Decimal) -> Outcome:
@@ -62,7 +60,7 @@ def inequality(posted: Decimal, got: Quantity, op: str) -> Outcome:
     """What we get is less than (and so on) the posted bound."""
     value = one_value(got)
     holds = COMPARISONS[op](value, posted)
-    return Outcome(holds, f"{shown_number(value)} {op} {_figure(posted)} is {str(holds).lower()}")
+    return Outcome(holds, f"{shown_number(value)} {op} {_typed(posted)} is {str(holds).lower()}")
 
 
 def statement(posted: None, got: Quantity) -> Outcome:
@@ -71,9 +69,9 @@ def statement(posted: None, got: Quantity) -> Outcome:
 
 
 def monotonic(posted: None, got: Quantity, direction: str) -> Outcome:
-    """Goes one way from each checkpoint to the next, in every run; false counts as 0, true as 1."""
-    if got.axes[-1:] != ("checkpoint",):
-        raise ClaimError("monotonic needs a value per checkpoint", value=got.shape)
+    """Goes one way from each checkpoint or row to the next, in every run; false counts as 0, true as 1."""
+    if got.axes[-1:] not in ((CHECKPOINT,), (ROW,)):
+        raise ClaimError("monotonic needs a value per checkpoint or row", value=got.shape)
     data = got.data.astype(np.float64)
     steps = DIRECTIONS[direction](data[..., 1:], data[..., :-1])
     return _in_every_run(Quantity(steps.all(axis=-1), axes=got.axes[:-1], seeds=got.seeds), direction)
@@ -94,7 +92,7 @@ def single_run_spread(posted: Decimal, got: Quantity, level: Decimal) -> Outcome
     """
     from scipy import stats
 
-    if got.number().axes != ("seed",):
+    if got.number().axes != (SEED,):
         raise ClaimError("single_run_spread needs one value per seed", value=got.shape)
     n = len(got.seeds)
     if n < 3:
@@ -111,10 +109,10 @@ def single_run_spread(posted: Decimal, got: Quantity, level: Decimal) -> Outcome
 
 
 def same_as(posted: Decimal, got: Decimal, claim: str) -> Outcome:
-    """The coarser of two posted figures is the finer one rounded."""
-    finer, coarser = sorted((posted, got), key=lambda figure: figure.as_tuple().exponent)
+    """The coarser of two posted numbers is the finer one rounded."""
+    finer, coarser = sorted((posted, got), key=lambda number: number.as_tuple().exponent)
     short = round_like(finer, coarser)
-    return Outcome(short == coarser, f"{_figure(finer)} rounds to {_figure(short)}; the coarser is {_figure(coarser)}")
+    return Outcome(short == coarser, f"{_typed(finer)} rounds to {_typed(short)}; the coarser is {_typed(coarser)}")
 
 
 def one_value(got: Quantity) -> Decimal:
@@ -123,32 +121,33 @@ def one_value(got: Quantity) -> Decimal:
     Raises ClaimError when runs differ: a rule for one value cannot choose among them.
     """
     values = np.unique(got.number().data)
-    if "checkpoint" in got.axes or len(values) > 1:
+    if set(got.axes) - {SEED} or len(values) > 1:
         allowed = "mean(...), at_seed(..., 7), last(...), or the rule single_run_spread"
         raise ClaimError("this rule compares one value", value=got.shape, allowed=allowed)
     return Decimal(repr(float(values[0])))
 
 
-def round_like(value: Decimal, figure: Decimal) -> Decimal:
-    """`value` with the last digit where `figure` has it: 25.307996 like 25.31, 207920037888 like 2.08e11."""
-    return value.quantize(figure, rounding=ROUND_HALF_EVEN, context=_ENOUGH_DIGITS)
+def round_like(value: Decimal, posted: Decimal) -> Decimal:
+    """`value` with the last digit where `posted` has it: 25.307996 like 25.31, 207920037888 like 2.08e11."""
+    return value.quantize(posted, rounding=ROUND_HALF_EVEN, context=_ENOUGH_DIGITS)
 
 
 def shown_number(value: Decimal) -> str:
     return str(plain(value))
 
 
-def _figure(value: Decimal) -> str:
+def _typed(value: Decimal) -> str:
     """With the digits it has: 2.08e11, 25.30, 768."""
     return f"{value:f}" if value.as_tuple().exponent <= 0 else str(value).replace("E+", "e")
 
 
 def _in_every_run(truths: Quantity, word: str) -> Outcome:
-    if truths.axes not in ((), ("seed",)):
+    """`word` says what is true when they are."""
+    if truths.axes not in ((), (SEED,)):
         raise ClaimError("one truth per run is needed", value=truths.shape, allowed="all(...), any(...) or last(...)")
     holds = bool(truths.data.all())
     if not truths.axes:
-        return Outcome(holds, word if holds else f"not so: {word}")
+        return Outcome(holds, word if holds else "false" if word == "true" else f"{word}: false")
     return Outcome(holds, f"{word} in {int(truths.data.sum())} of {len(truths.seeds)} runs")
 
 
@@ -183,24 +182,29 @@ def _list(value: Any) -> list:
 class Rule:
     """How a rule decides, how each of its options is read, and what a claim under it gives.
 
-    `figure`: the claim posts a number rather than `true`. `source` is where "what we get" comes from: the claim's own
-    `got`, the expressions of the option, or the posted figure of the claim that the option names.
+    `number`: the claim posts a number rather than `true`. `source` is where "what we get" comes from: the claim's own
+    `got`, the expressions of the option, or the posted number of the claim that the option names.
     """
 
     decide: Callable[..., Outcome]
-    figure: bool
+    number: bool
     options: dict[str, Callable[[Any], Any]] = field(default_factory=dict)
     source: str = "got"
 
+    @property
+    def code(self) -> str:
+        """Where it stands."""
+        return f"src/{self.decide.__module__.replace('.', '/')}.py: {self.decide.__name__}"
+
 
 RULES = {
-    "exact": Rule(exact, figure=True),
-    "rounded": Rule(rounded, figure=True),
-    "relative": Rule(relative, figure=True, options={"tolerance": _number(0, 1)}),
-    "inequality": Rule(inequality, figure=True, options={"op": _word(COMPARISONS, "comparison")}),
-    "single_run_spread": Rule(single_run_spread, figure=True, options={"level": _number(0, 1)}),
-    "same_as": Rule(same_as, figure=True, options={"claim": text}, source="claim"),
-    "statement": Rule(statement, figure=False),
-    "monotonic": Rule(monotonic, figure=False, options={"direction": _word(DIRECTIONS, "direction")}),
-    "ordering": Rule(ordering, figure=False, options={"ascending": _list}, source="ascending"),
+    "exact": Rule(exact, number=True),
+    "rounded": Rule(rounded, number=True),
+    "relative": Rule(relative, number=True, options={"tolerance": _number(0, 1)}),
+    "inequality": Rule(inequality, number=True, options={"op": _word(COMPARISONS, "comparison")}),
+    "single_run_spread": Rule(single_run_spread, number=True, options={"level": _number(0, 1)}),
+    "same_as": Rule(same_as, number=True, options={"claim": text}, source="claim"),
+    "statement": Rule(statement, number=False),
+    "monotonic": Rule(monotonic, number=False, options={"direction": _word(DIRECTIONS, "direction")}),
+    "ordering": Rule(ordering, number=False, options={"ascending": _list}, source="ascending"),
 }

@@ -5,14 +5,28 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from postproof import files
+from tabulate import tabulate
+
 from postproof.claims import Verdict
-from postproof.errors import ArtefactError
+from postproof.core import files
+from postproof.core.errors import ArtefactError
 
-HEADER = ("claim", "the post says", "we get", "unit", "verdict")
-NEEDED = ("id", "posted", "got", "unit", "rule", "verdict", "reason")
+NEEDED = ("id", "posted", "got", "unit", "rule", "verdict", "reason", "condition")
+
+
+class Row(NamedTuple):
+    """One record in cells, for the terminal and for the README: what the post says and what we get have their unit."""
+
+    claim: str
+    post: str
+    got: str
+    verdict: str
+    condition: str  # the reading or setting under which it holds; empty for other verdicts
+
+
+HEADER = Row("claim", "the post says", "we get", "verdict", "if")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +39,7 @@ def main(args: argparse.Namespace) -> int:
     """Raises ArtefactError when a file is missing or holds no records of claims."""
     records = [record for path in args.records for record in read(path)]
     shown = [record for record in records if args.verdict in (None, record["verdict"])]
-    print(*table(HEADER, [row(record) for record in shown]), "", counts(records), sep="\n")
+    print(tabulate(map(row, shown), HEADER, disable_numparse=True), counts(records), sep="\n\n")
     return 0
 
 
@@ -41,35 +55,32 @@ def read(path: Path) -> list[dict[str, Any]]:
     return records
 
 
-def row(record: dict[str, Any]) -> tuple[str, ...]:
-    """The cells of HEADER for one record."""
-    posted = "true" if record["posted"] is True else record["posted"]
-    unit = "" if record["unit"] in (None, "1") else record["unit"]
-    return record["id"], posted, got(record), unit, record["verdict"]
+def row(record: dict[str, Any]) -> Row:
+    """The cells of one record."""
+    posted = "true" if record["posted"] is True else with_unit(record["posted"], record)
+    condition = record["condition"] if record["verdict"] == Verdict.HOLDS_IF else None
+    return Row(record["id"], posted, got(record), record["verdict"], condition or "")
 
 
 def got(record: dict[str, Any]) -> str:
-    """What we get, in one cell: a number, the interval of further runs, how many runs agree, the post's own figure."""
+    """What we get: a number, the interval of further runs, how many runs agree, the post's own number."""
     value, spread = record["got"], record.get("spread")
     if spread:
         low, high = spread["interval"]
-        return f"{spread['mean']:.6g} ({low:.4g} to {high:.4g})"
+        return with_unit(f"{spread['mean']:.6g}", record) + f" ({low:.4g} to {high:.4g})"
     if isinstance(value, (list, bool)):
         return str(record["reason"])  # "true in 4 of 5 runs" says more than the list
     if record["rule"] == "same_as":
-        return f"{value} (post)"
+        return f"{with_unit(value, record)} (post)"
     if isinstance(value, float):
-        return f"{value:.8g}"
+        return with_unit(f"{value:.8g}", record)
     if isinstance(value, int):
-        return f"{value:,}"
+        return with_unit(f"{value:,}", record)
     return "" if value is None else str(value)
 
 
-def table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
-    """Lines with columns as wide as their widest cell."""
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    lines = [header, tuple("-" * width for width in widths), *rows]
-    return ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+def with_unit(number: str, record: dict[str, Any]) -> str:
+    return number if record["unit"] in (None, "1") else f"{number} {record['unit']}"
 
 
 def counts(records: list[dict[str, Any]]) -> str:

@@ -1,4 +1,4 @@
-"""Hand-written YAML, read strictly: numbers keep their digits, a key counts once, a slip is named.
+"""Hand-written entries, checked strictly: a slip is named, with all that one needs to find it.
 
 Who raises a ClaimError deep down knows the value that is off; who called knows the file and the claim. `naming` adds
 the outer names as the error passes, so that every message ends up with all of them.
@@ -9,47 +9,24 @@ from __future__ import annotations
 import contextlib
 import difflib
 from collections.abc import Collection, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
-import yaml
-
-from postproof.errors import ClaimError
-from postproof.strict_yaml import StrictLoader
+from postproof.core.errors import ArtefactError, ClaimError, UnitError
 
 
 @contextlib.contextmanager
 def naming(**context: Any) -> Iterator[None]:
-    """Puts `context` in front of that of any ClaimError raised inside."""
+    """Puts `context` in front of that of any ClaimError raised inside.
+
+    A unit, a table or a schema that is off becomes a ClaimError here: for who writes claims it is one family.
+    """
     try:
         yield
     except ClaimError as error:
         error.context = context | error.context
         raise
-
-
-class _Loader(StrictLoader):
-    """Without numbers and dates, since 25.310 says more than 25.31."""
-
-
-_KEPT_AS_TEXT = {f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "timestamp")}
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _KEPT_AS_TEXT]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def load(path: Path | str) -> dict[str, Any]:
-    """The file's mapping, with every number as the text typed.
-
-    Raises ClaimError when the file cannot be read, is not YAML, is no mapping or repeats a key.
-    """
-    with naming(file=path):
-        try:
-            content = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_Loader)
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise ClaimError("cannot read YAML") from error
-        return mapping(content)
+    except (UnitError, ArtefactError) as error:
+        raise ClaimError(error.message, remedy=error.remedy, **(context | error.context)) from error.__cause__
 
 
 def mapping(content: Any, required: Collection[str] = (), optional: Collection[str] | None = None) -> dict[str, Any]:

@@ -8,9 +8,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from postproof import files
+from postproof.core import files
+from postproof.core.errors import DataError
 from postproof.data import packages
-from postproof.errors import DataError
 
 
 def add_arguments(parser) -> None:

@@ -7,8 +7,8 @@ import importlib.util
 from collections.abc import Iterable
 from pathlib import Path
 
-from postproof import files
-from postproof.errors import DataError
+from postproof.core import files
+from postproof.core.errors import DataError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +36,8 @@ class Unreachable:
 
 def add_arguments(parser) -> None:
     parser.add_argument("--corpus", choices=SOURCES, required=True)
-    parser.add_argument("--characters", type=int, required=True, help="how many characters to take from its start")
+    parser.add_argument("--characters", type=int, nargs="+", required=True,
+                        help="how many to take from its start; of several uses, the most counts")  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, help="UTF-8 text")
 
 
@@ -55,7 +56,7 @@ def main(args) -> None:
             hub_said=rows.reason,
             remedy=f"go online, or put the text at {args.out} yourself, or take another corpus",
         )
-    files.write_text(args.out, first_characters(rows, args.characters, SOURCES[args.corpus].separator))
+    files.write_text(args.out, first_characters(rows, max(args.characters), SOURCES[args.corpus].separator))
 
 
 def open_rows(source: Source, **load_options) -> Iterable[str] | Unreachable:

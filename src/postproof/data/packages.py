@@ -6,7 +6,7 @@ import dataclasses
 import re
 from pathlib import Path
 
-from postproof.errors import DataError
+from postproof.core.errors import DataError
 
 _LINE = re.compile(r"(?P<name>[\w.-]+)==(?P<version>\S+) --hash=sha256:(?P<sha256>[0-9a-f]{64})")
 

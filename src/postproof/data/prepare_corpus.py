@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from postproof import files
-from postproof.errors import ArtefactError, DataError
+from postproof.core import files
+from postproof.core.errors import ArtefactError, DataError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Corpus:
 
 def add_arguments(parser) -> None:
     parser.add_argument("--text", type=Path, required=True, help="UTF-8 text")
+    parser.add_argument("--section", required=True, help="of params.yaml that has the number of characters")
     parser.add_argument("--characters", type=int, required=True, help="how many to take from its start")
     parser.add_argument(
         "--train-fraction", type=float, required=True, help="share that goes to training, from the start"
@@ -33,7 +34,7 @@ def add_arguments(parser) -> None:
 
 
 def main(args) -> None:
-    text = read_text(args.text, "mixtral.corpus", args.characters)
+    text = read_text(args.text, args.section, args.characters)
     vocabulary = sorted(set(text))
     if len(vocabulary) > np.iinfo(np.int16).max:
         raise DataError(

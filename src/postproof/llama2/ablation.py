@@ -16,23 +16,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from postproof import files, sections
-from postproof.errors import DataError, ParamsError
+from postproof.core import files, settings, tables
+from postproof.core.errors import DataError
 from postproof.llama2 import gguf_weights, tokenizer
 from postproof.llama2.llama import Llama, Norm, Techniques, with_kv_heads
-
-
-@dataclasses.dataclass(frozen=True)
-class AblationSettings:
-    other_base: float  # of the rotation, in place of the one that the weights were trained with
-    first_position: int  # of a sequence that starts late; a distance stays a distance
-
-    def __post_init__(self):
-        if type(self.first_position) is not int or self.first_position < 1:
-            raise ParamsError(
-                "value is not allowed", key="llama2.ablation.first_position", value=self.first_position,
-                allowed="a whole number, at least 1",
-            )  # fmt: skip
+from postproof.llama2.settings import Ablation
 
 
 def add_arguments(parser) -> None:
@@ -44,23 +32,23 @@ def add_arguments(parser) -> None:
 
 
 def main(args) -> None:
-    settings = sections.parse(AblationSettings, args.settings)
+    ablation = settings.parse(Ablation, args.settings)
     texts = files.read_json(args.texts)
     reader = gguf_weights.read(args.model, args.sha256)
     tokens = tokenizer.load(reader, args.model)
     ids_by_text = {name: torch.tensor([tokens.encode(text).ids]) for name, text in texts.items()}
     model = gguf_weights.load(reader, args.model)
     longest = max(ids.shape[1] for ids in ids_by_text.values())
-    if settings.first_position + longest > model.config.context:
+    if ablation.first_position + longest > model.config.context:
         raise DataError(
             "a text is too long for the model", file=args.texts, tokens=longest,
-            allowed=model.config.context - settings.first_position,
+            allowed=model.config.context - ablation.first_position,
             remedy="lower llama2.held_texts.characters or llama2.ablation.first_position in params.yaml",
         )  # fmt: skip
-    files.write_csv(args.out, tabulate(model, ids_by_text, settings))
+    tables.write(args.out, tabulate(model, ids_by_text, ablation), "llama2/ablation")
 
 
-def variants(model: Llama, settings: AblationSettings):
+def variants(model: Llama, settings: Ablation):
     """Pairs (technique, variant) and a function that makes the model so. Weights are shared where they can be."""
     yield "none", "as_trained", lambda: model.use(Techniques())
     yield "rope", "off", lambda: model.use(Techniques(rope=False))
@@ -98,12 +86,8 @@ def calibrate(model: Llama, ids_1T: Tensor) -> None:
 
 
 @torch.no_grad()
-def tabulate(model: Llama, ids_by_text: dict[str, Tensor], settings: AblationSettings) -> pd.DataFrame:
-    """Columns: text, technique, variant, outcome, rope_base (empty without rotation), first_position, kv_heads, tokens,
-    loss, standard_error (nats), perplexity, perplexity_ratio (to the model as trained).
-
-    outcome is `overflow`, and the four numbers are empty, where states grow past float32.
-    """
+def tabulate(model: Llama, ids_by_text: dict[str, Tensor], settings: Ablation) -> pd.DataFrame:
+    """A row per variant and text; without loss, its error and perplexity where states grow past float32."""
     rows = []
     calibrate(model, next(iter(ids_by_text.values())))
     for technique, variant, make in variants(model, settings):

@@ -17,49 +17,37 @@ bytes and no arithmetic. The step takes at least the larger of bytes / bandwidth
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pandas as pd
 
-from postproof import configurations, files, sections
-from postproof.configurations import Configuration, Device, parameter_terms
-from postproof.llama2 import kv_cache
+from postproof.core import settings, tables
+from postproof.llama2.settings import DecodeBytes
+from postproof.published import configurations, kv_cache
+from postproof.published.configurations import Configuration, Device, parameter_terms
 
-MODELS = ("llama2_70b", "llama2_7b")
 ATTENTIONS = ("mha", "gqa", "mqa")
-
-
-@dataclasses.dataclass(frozen=True)
-class DecodeBytes:
-    batches: list[int]
-    contexts: list[int]
-
-    def __post_init__(self):
-        kv_cache.check_counts("llama2.decode_bytes", **dataclasses.asdict(self))
 
 
 def add_arguments(parser) -> None:
     parser.add_argument("--configurations", type=Path, nargs="+", required=True, help="YAML of the published models")
     parser.add_argument("--device", type=Path, required=True, help="YAML of the device that bounds the step")
     parser.add_argument("--settings", required=True, help="params section llama2.decode_bytes, as JSON")
-    parser.add_argument(
-        "--out", type=Path, required=True, help="tidy CSV, one row per model, attention, batch, context"
-    )
+    parser.add_argument("--out", type=Path, required=True, help="tidy CSV, by model, attention, batch and context")
 
 
 def main(args) -> None:
-    settings = sections.parse(DecodeBytes, args.settings)
+    steps = settings.parse(DecodeBytes, args.settings)
     published = configurations.read_all(args.configurations)
     device = configurations.read_device(args.device)
     rows = [
-        row(configurations.choose(published, name), attention, batch, context, device)
-        for name in MODELS
+        row(model, attention, batch, context, device)
+        for model in published.values()
         for attention in ATTENTIONS
-        for batch in settings.batches
-        for context in settings.contexts
+        for batch in steps.batches
+        for context in steps.contexts
     ]
-    files.write_csv(args.out, pd.DataFrame(rows))
+    tables.write(args.out, pd.DataFrame(rows), "llama2/decode_bytes")
 
 
 def row(published: Configuration, attention: str, batch: int, context: int, device: Device) -> dict:

@@ -13,8 +13,8 @@ import gguf
 import torch
 from torch import Tensor
 
-from postproof import files
-from postproof.errors import DataError
+from postproof.core import files
+from postproof.core.errors import DataError
 from postproof.llama2.llama import Llama, LlamaConfig
 
 ARCHITECTURE = "llama"

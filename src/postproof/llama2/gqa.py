@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from postproof import exact
-from postproof.linalg import matmul
+from postproof.core import exact
+from postproof.core.linalg import matmul
 
 
 def group_size(heads: int, kv_heads: int) -> int:

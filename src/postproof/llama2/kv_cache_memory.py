@@ -8,47 +8,32 @@ One tensor more of the same size alive, 97 in place of 96, would give 1.0104; at
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pandas as pd
 
-from postproof import configurations, files, sections
-from postproof.caching_allocator import allocate
-from postproof.configurations import Configuration
-from postproof.errors import ParamsError
-from postproof.llama2 import kv_cache
-from postproof.llama2.kv_cache import GB, GIB
+from postproof.core import settings, tables
+from postproof.llama2.settings import KvCacheMemory
+from postproof.published import configurations, kv_cache
+from postproof.published.caching_allocator import allocate
+from postproof.published.configurations import Configuration
 
 BATCH = 1
 
 
-@dataclasses.dataclass(frozen=True)
-class KvCacheMemory:
-    sequence_step: int
-    longest_sequence: int
-
-    def __post_init__(self):
-        kv_cache.check_counts("llama2.kv_cache_memory", **dataclasses.asdict(self))
-        if self.sequence_step > self.longest_sequence:
-            raise ParamsError(
-                "value is not allowed", key="llama2.kv_cache_memory.sequence_step", value=self.sequence_step,
-                allowed=f"at most longest_sequence ({self.longest_sequence})",
-            )  # fmt: skip
-
-
 def add_arguments(parser) -> None:
-    parser.add_argument("--configurations", type=Path, nargs="+", required=True, help="YAML of the published models")
+    parser.add_argument("--varied", type=Path, required=True, help="YAML of the model that is varied in its KV heads")
+    parser.add_argument("--beside", type=Path, nargs="+", required=True, help="YAML of the models beside it")
     parser.add_argument("--settings", required=True, help="params section llama2.kv_cache_memory, as JSON")
     parser.add_argument("--out", type=Path, required=True, help="tidy CSV, one row per model and sequence")
 
 
 def main(args) -> None:
-    settings = sections.parse(KvCacheMemory, args.settings)
-    models = kv_cache.posted_models(configurations.read_all(args.configurations))
-    sequences = range(settings.sequence_step, settings.longest_sequence + 1, settings.sequence_step)
-    rows = [row(model, sequence) for model in models.values() for sequence in sequences]
-    files.write_csv(args.out, pd.DataFrame(rows))
+    memory = settings.parse(KvCacheMemory, args.settings)
+    models = kv_cache.compared(configurations.read(args.varied), configurations.read_all(args.beside).values())
+    sequences = range(memory.sequence_step, memory.longest_sequence + 1, memory.sequence_step)
+    rows = [row(model, sequence) for model in models for sequence in sequences]
+    tables.write(args.out, pd.DataFrame(rows), "llama2/kv_cache_memory")
 
 
 def row(model: Configuration, sequence: int) -> dict:
@@ -62,8 +47,6 @@ def row(model: Configuration, sequence: int) -> dict:
         "tensors": len(tensors_bytes),
         "tensor_bytes": tensors_bytes[0],
         "formula_bytes": formula,
-        "formula_gb": formula / GB,
-        "formula_gib": formula / GIB,
         "allocated_bytes": allocated,
         "reserved_bytes": reserved,
         "allocated_ratio": allocated / formula,

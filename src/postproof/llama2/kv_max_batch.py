@@ -5,43 +5,37 @@ A budget below one sequence gives 0 and the outcome `none_fits`: rounding it up 
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pandas as pd
 
-from postproof import configurations, files, sections
-from postproof.caching_allocator import allocate
-from postproof.configurations import Configuration
-from postproof.llama2 import kv_cache
-
-
-@dataclasses.dataclass(frozen=True)
-class KvMaxBatch:
-    budget: float  # GB or GiB
-    sequences: list[int]
-
-    def __post_init__(self):
-        kv_cache.check_counts("llama2.kv_max_batch", sequences=self.sequences)
-        kv_cache.check_amount("llama2.kv_max_batch", "budget", self.budget)
+from postproof.core import settings, tables
+from postproof.llama2.settings import KvMaxBatch
+from postproof.published import configurations, kv_cache
+from postproof.published.caching_allocator import allocate
+from postproof.published.configurations import Configuration
 
 
 def add_arguments(parser) -> None:
-    parser.add_argument("--configurations", type=Path, nargs="+", required=True, help="YAML of the published models")
+    parser.add_argument("--varied", type=Path, required=True, help="YAML of the model that is varied in its KV heads")
+    parser.add_argument("--beside", type=Path, nargs="+", required=True, help="YAML of the models beside it")
     parser.add_argument("--settings", required=True, help="params section llama2.kv_max_batch, as JSON")
     parser.add_argument("--out", type=Path, required=True, help="tidy CSV, one row per model, sequence and reading")
+    parser.add_argument("--out-posted", type=Path, required=True, help="tidy CSV, one row per model")
 
 
 def main(args) -> None:
-    settings = sections.parse(KvMaxBatch, args.settings)
-    models = kv_cache.posted_models(configurations.read_all(args.configurations))
+    batch = settings.parse(KvMaxBatch, args.settings)
+    models = kv_cache.compared(configurations.read(args.varied), configurations.read_all(args.beside).values())
     rows = [
-        row(model, sequence, settings.budget, reading)
-        for model in models.values()
+        row(model, sequence, batch.budget, reading)
+        for model in models
         for reading in kv_cache.READINGS
-        for sequence in settings.sequences
+        for sequence in batch.sequences
     ]
-    files.write_csv(args.out, pd.DataFrame(rows))
+    posted = [posted_row(model, batch.posted_sequence, batch.budget) for model in models]
+    tables.write(args.out, pd.DataFrame(rows), "llama2/kv_max_batch")
+    tables.write(args.out_posted, pd.DataFrame(posted), "llama2/kv_posted_batch")
 
 
 def row(model: Configuration, sequence: int, budget: float, reading: str) -> dict:
@@ -62,3 +56,10 @@ def row(model: Configuration, sequence: int, budget: float, reading: str) -> dic
         "max_batch_reserved": reserved_batch,
         "outcome": "fits" if batch else "none_fits",
     }
+
+
+def posted_row(model: Configuration, sequence: int, budget: float) -> dict:
+    """What the reading of the budget decides at the length of the post's numbers."""
+    batches = {reading: row(model, sequence, budget, reading)["max_batch"] for reading in kv_cache.READINGS}
+    labels = {"model": model.name, "attention": kv_cache.attention(model), "sequence": sequence, "budget": budget}
+    return labels | {f"max_batch_{reading.lower()}": batch for reading, batch in batches.items()}

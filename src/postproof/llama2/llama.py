@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from postproof.linalg import Linear, matmul
+from postproof.core.linalg import Linear, matmul
 from postproof.llama2 import rope
 from postproof.llama2.gqa import KVCache, group_size, grouped_query_attention
 from postproof.llama2.rms_norm import RMSNorm, layer_norm
@@ -68,6 +68,14 @@ class Norm(RMSNorm):
 
 
 class Attention(nn.Module):
+    """Grouped-query attention of one layer.
+
+    `mix`: what reads or replaces how values are mixed, for whoever studies the heads. It is given q_BHTd and k_BGSd,
+    turned, and v_BGSd, and gives (B, T, H d), the heads side by side, in place of the layer's own attention.
+    """
+
+    mix = None
+
     def __init__(self, config: LlamaConfig, layer: int):
         super().__init__()
         group_size(config.heads, config.kv_heads)
@@ -84,6 +92,8 @@ class Attention(nn.Module):
         q_BHTd, k_BGSd = turn(qk).split([self.heads, kv_heads], dim=1)
         if cache is not None:
             k_BGSd, v_BGSd = cache.append(self.layer, k_BGSd, v_BGSd)
+        if self.mix is not None:
+            return self.out(self.mix(q_BHTd, k_BGSd, v_BGSd)[:, -queries:])
         y_BHTd = grouped_query_attention(q_BHTd[:, :, -queries:], k_BGSd, v_BGSd)
         return self.out(y_BHTd.transpose(1, 2).reshape(B, queries, -1))
 

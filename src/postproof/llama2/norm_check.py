@@ -36,29 +36,14 @@ from torch import Tensor, nn
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn import functional as F
 
-from postproof import files, sections
-from postproof.errors import ParamsError
+from postproof.core import settings, tables
 from postproof.llama2.rms_norm import layer_norm, layer_norm_gradient, rms_norm, rms_norm_gradient
-from postproof.llama2.rope_settings import check_wholes
+from postproof.llama2.settings import NormCheck
 
 # B sequences of T tokens with D features.
 BATCH = 2
 SHIFT, FACTOR, FAR_MEAN = 5.0, 3.0, 1000.0
 Norm = Callable[[Tensor], Tensor]
-
-
-@dataclasses.dataclass(frozen=True)
-class NormCheck:
-    width: int  # features of a token
-    tokens: int
-    seeds: list[int]
-    eps: float
-
-    def __post_init__(self):
-        check_wholes(2, width=self.width, tokens=self.tokens)
-        check_wholes(0, seeds=self.seeds)
-        if type(self.eps) not in (int, float) or not 0 < self.eps <= 1:
-            raise ParamsError("value is not allowed", key="eps", value=self.eps, allowed="above 0, at most 1")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,11 +70,10 @@ def add_arguments(parser) -> None:
 
 
 def main(args) -> None:
-    files.write_csv(args.out, check(sections.parse(NormCheck, args.settings)))
+    tables.write(args.out, check(settings.parse(NormCheck, args.settings)), "llama2/norm_check")
 
 
 def check(settings: NormCheck) -> pd.DataFrame:
-    """Columns: check, norm, seed, value."""
     rows = []
     for seed in settings.seeds:
         rng = np.random.default_rng(seed)

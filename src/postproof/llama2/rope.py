@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from postproof import exact
-from postproof.errors import ParamsError
+from postproof.core import exact
+from postproof.core.errors import ParamsError
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -14,42 +14,28 @@
 from __future__ import annotations
 
 import cmath
-import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from postproof import files, sections
-from postproof.llama2 import rope, rope_settings
-from postproof.llama2.rope_settings import RopeSettings, check_wholes
-
-
-@dataclasses.dataclass(frozen=True)
-class RopeCheck(RopeSettings):
-    seeds: list[int]
-    triples: int  # (m, n, shift)
-    positions_below: int  # m and n
-    shifts_below: int
-    far_shift: int
-
-    def __post_init__(self):
-        check_wholes(0, seeds=self.seeds, far_shift=self.far_shift)
-        check_wholes(1, triples=self.triples, positions_below=self.positions_below, shifts_below=self.shifts_below)
+from postproof.core import settings, tables
+from postproof.llama2 import rope
+from postproof.llama2.settings import RopeCheck
 
 
 def add_arguments(parser) -> None:
-    rope_settings.add_arguments(parser)
+    parser.add_argument("--settings", nargs="+", required=True, help="JSON of llama2.head and llama2.rope_check")
     parser.add_argument("--out", type=Path, required=True, help="tidy CSV, one row per base, seed and check")
 
 
 def main(args) -> None:
-    files.write_csv(args.out, check(sections.parse(RopeCheck, *args.settings)))
+    table = check(settings.parse(RopeCheck, *args.settings))
+    tables.write(args.out, table, "llama2/rope_check")
 
 
 def check(settings: RopeCheck) -> pd.DataFrame:
-    """Columns: check, base, seed, max_error."""
     return pd.DataFrame(
         {"check": name, "base": base, "seed": seed, "max_error": error}
         for base in settings.bases

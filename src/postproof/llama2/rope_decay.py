@@ -21,44 +21,33 @@ sinusoidal_renormalised: with x = q~ . PE_0 / |PE_0|, q~ has E q~ = E[x] PE_0 / 
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from postproof import files, sections
-from postproof.errors import ParamsError
-from postproof.llama2 import rope, rope_settings
-from postproof.llama2.rope_settings import RopeSettings, check_wholes
+from postproof.core import settings, tables
+from postproof.core.errors import ParamsError
+from postproof.llama2 import rope
+from postproof.llama2.settings import RopeDecay
 from postproof.llama2.sinusoidal import encoding
 
 CURVES = ("rope_independent", "rope_same", "sinusoidal_renormalised", "sinusoidal_added")
 
 
-@dataclasses.dataclass(frozen=True)
-class RopeDecay(RopeSettings):
-    draws: int  # of q and k, per seed
-    distances: int  # 0 .. distances - 1
-    seeds: list[int]
-
-    def __post_init__(self):
-        check_wholes(0, seeds=self.seeds)
-        check_wholes(2, draws=self.draws, distances=self.distances)
-
-
 def add_arguments(parser) -> None:
-    rope_settings.add_arguments(parser)
+    parser.add_argument("--settings", nargs="+", required=True, help="JSON of llama2.head and llama2.rope_decay")
     parser.add_argument("--out", type=Path, required=True, help="tidy CSV, one row per curve, seed and distance")
 
 
 def main(args) -> None:
-    files.write_csv(args.out, curves(sections.parse(RopeDecay, *args.settings)))
+    table = curves(settings.parse(RopeDecay, *args.settings))
+    tables.write(args.out, table, "llama2/rope_decay")
 
 
 def curves(settings: RopeDecay) -> pd.DataFrame:
-    """Columns: curve, seed, distance, draws, score (mean over them), expected, expected_sd (of such a mean)."""
+    """Of all seeds: each curve over the distances, in order, beside what it is expected to be."""
     expected = {curve: expectation(curve, settings) for curve in CURVES}
     parts = []
     for seed in settings.seeds:

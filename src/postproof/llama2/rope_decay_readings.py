@@ -19,25 +19,26 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
-from postproof import files, sections
-from postproof.llama2 import rope, rope_decay, rope_settings
-from postproof.llama2.rope_decay import RopeDecay
+from postproof.core import settings, tables
+from postproof.llama2 import rope, rope_decay
+from postproof.llama2.settings import RopeDecay
 
 
 def add_arguments(parser) -> None:
-    rope_settings.add_arguments(parser)
+    parser.add_argument("--settings", nargs="+", required=True, help="JSON of llama2.head and llama2.rope_decay")
     parser.add_argument("--out", type=Path, required=True, help="tidy CSV, one row per reading and seed")
 
 
 def main(args) -> None:
-    settings = sections.parse(RopeDecay, *args.settings)
+    decay = settings.parse(RopeDecay, *args.settings)
     rows = [
         {"reading": reading, "seed": seed} | summary(curve_T)
-        for seed in settings.seeds
-        for reading, curve_T in readings(settings, seed).items()
+        for seed in decay.seeds
+        for reading, curve_T in readings(decay, seed).items()
     ]
-    files.write_csv(args.out, pd.DataFrame(rows))
+    tables.write(args.out, pd.DataFrame(rows), "llama2/rope_decay_readings")
 
 
 def readings(settings: RopeDecay, seed: int) -> dict[str, np.ndarray]:
@@ -66,14 +67,12 @@ def roformer_bound(settings: RopeDecay) -> np.ndarray:
 
 
 def summary(curve_T: np.ndarray) -> dict[str, float]:
-    """first, last, lowest and highest value; rises (steps to a larger distance at which it rises; 0: it is monotonic);
-    rank_correlation with distance (Spearman: -1 for one that only falls, about 0 for no trend)."""
-    ranks_T = curve_T.argsort(kind="stable").argsort(kind="stable")
+    """What the table says of one curve over distances 0 .. T - 1."""
     return {
         "first": curve_T[0],
         "last": curve_T[-1],
         "lowest": curve_T.min(),
         "highest": curve_T.max(),
         "rises": int((np.diff(curve_T) > 0).sum()),
-        "rank_correlation": np.corrcoef(np.arange(len(curve_T)), ranks_T)[0, 1],
+        "rank_correlation": stats.spearmanr(np.arange(len(curve_T)), curve_T).statistic,
     }

@@ -2,46 +2,27 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from postproof import files, sections
-from postproof.llama2 import rope, rope_settings
-from postproof.llama2.rope_settings import RopeSettings, check_wholes
+from postproof.core import settings, tables
+from postproof.llama2 import rope
+from postproof.llama2.settings import RopeDiagram
 from postproof.llama2.sinusoidal import encoding
 
 
-@dataclasses.dataclass(frozen=True)
-class RopeDiagram(RopeSettings):
-    seed: int  # of one standard normal q and one k
-    pairs: list[int]  # whose rotation is drawn
-    positions: int  # at which, from 0 on
-    query_position: int  # of the identity, in the first of the pairs
-    key_position: int
-    shift: int
-    tokens: int  # scores of every query with itself and every key before it
-
-    def __post_init__(self):
-        pairs = len(rope.frequencies(self.d_head, self.base))
-        check_wholes(0, pairs - 1, pairs=self.pairs)
-        check_wholes(0, seed=self.seed, query_position=self.query_position, shift=self.shift)
-        check_wholes(0, self.query_position, key_position=self.key_position)
-        check_wholes(2, positions=self.positions, tokens=self.tokens)
-
-
 def add_arguments(parser) -> None:
-    rope_settings.add_arguments(parser)
+    parser.add_argument("--settings", nargs="+", required=True, help="JSON of llama2.head and llama2.rope_diagram")
     parser.add_argument("--out", type=Path, required=True, help="tidy CSV, one row per arrow")
     parser.add_argument("--out-scores", type=Path, required=True, help="tidy CSV, one row per query and key position")
 
 
 def main(args) -> None:
-    settings = sections.parse(RopeDiagram, *args.settings)
-    files.write_csv(args.out, arrows(settings))
-    files.write_csv(args.out_scores, scores(settings))
+    diagram = settings.parse(RopeDiagram, *args.settings)
+    tables.write(args.out, arrows(diagram), "llama2/rope_diagram")
+    tables.write(args.out_scores, scores(diagram), "llama2/rope_scores")
 
 
 def vectors(settings: RopeDiagram) -> np.ndarray:
@@ -50,7 +31,7 @@ def vectors(settings: RopeDiagram) -> np.ndarray:
 
 
 def arrows(settings: RopeDiagram) -> pd.DataFrame:
-    """Columns: part (turning, or the identity's `here` and `shifted`), vector (q or k), pair, position, x, y."""
+    """Turning pairs of q, and one pair of q and k at their positions (`here`) and moved on together (`shifted`)."""
     q_D, k_D = vectors(settings)
     m, n, shift = settings.query_position, settings.key_position, settings.shift
     wanted = [("turning", "q", pair, t) for pair in settings.pairs for t in range(settings.positions)]
@@ -65,11 +46,7 @@ def arrows(settings: RopeDiagram) -> pd.DataFrame:
 
 
 def scores(settings: RopeDiagram) -> pd.DataFrame:
-    """Scores of one q at position m with one k at n <= m.
-
-    Columns: query_position, key_position, distance; rope (R(m) q . R(n) k), by_distance (R(m - n) q . k),
-    sinusoidal ((q + PE_m) . (k + PE_n)) and its cross terms alone (q . PE_n + PE_m . k).
-    """
+    """Scores of one q at position m with one k at n <= m."""
     q_D, k_D = vectors(settings)
     positions_T = np.arange(settings.tokens)
     q_TD, k_TD = (

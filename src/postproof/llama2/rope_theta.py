@@ -2,43 +2,31 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from postproof import files, sections
-from postproof.llama2 import rope, rope_settings
-from postproof.llama2.rope_settings import RopeSettings, check_wholes
-
-
-@dataclasses.dataclass(frozen=True)
-class RopeTheta(RopeSettings):
-    position: int  # at which angles are given
-    contexts: list[int]
-
-    def __post_init__(self):
-        check_wholes(0, position=self.position)
-        check_wholes(1, contexts=self.contexts)
+from postproof.core import settings, tables
+from postproof.llama2 import rope
+from postproof.llama2.settings import RopeTheta
 
 
 def add_arguments(parser) -> None:
-    rope_settings.add_arguments(parser)
+    parser.add_argument("--settings", nargs="+", required=True, help="JSON of llama2.head and llama2.rope_theta")
     parser.add_argument("--out", type=Path, required=True, help="tidy CSV, one row per base and pair")
     parser.add_argument("--out-contexts", type=Path, required=True, help="tidy CSV, one row per base and context")
 
 
 def main(args) -> None:
-    settings = sections.parse(RopeTheta, *args.settings)
-    pairs = by_pair(settings)
-    files.write_csv(args.out, pairs)
-    files.write_csv(args.out_contexts, by_context(settings, pairs))
+    theta = settings.parse(RopeTheta, *args.settings)
+    pairs = by_pair(theta)
+    tables.write(args.out, pairs, "llama2/rope_theta")
+    tables.write(args.out_contexts, by_context(theta, pairs), "llama2/rope_theta_contexts")
 
 
 def by_pair(settings: RopeTheta) -> pd.DataFrame:
-    """Columns: base, pair, frequency_rad_per_token, wavelength_tokens (2 pi / frequency: one full turn), position,
-    angle_rad and turns at that position."""
+    """Of both bases: each pair's rate and wavelength, 2 pi / rate, and how far it has turned at the position."""
     parts = []
     for base in settings.bases:
         theta_P = rope.frequencies(settings.d_head, base)
@@ -50,8 +38,8 @@ def by_pair(settings: RopeTheta) -> pd.DataFrame:
 
 
 def by_context(settings: RopeTheta, pairs: pd.DataFrame) -> pd.DataFrame:
-    """Columns: base, context_tokens, pairs (all), pairs_longer (whose wavelength is longer than the context: within it
-    each angle stands for one distance), share_longer, slowest_turns (of the slowest pair over the context)."""
+    """Of both bases: the pairs whose wavelength is longer than a context, in which each of their angles stands for one
+    distance."""
     rows = []
     for base, context in ((base, context) for base in settings.bases for context in settings.contexts):
         wavelengths = pairs.loc[pairs["base"] == base, "wavelength_tokens"]

@@ -11,7 +11,7 @@ import gguf
 from tokenizers import Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import BPE
 
-from postproof.errors import DataError
+from postproof.core.errors import DataError
 
 
 def load(reader: gguf.GGUFReader, path: Path) -> Tokenizer:

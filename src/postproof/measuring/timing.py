@@ -18,7 +18,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 import numpy as np
 import torch
 
-from postproof.errors import PostproofError
+from postproof.core.errors import PostproofError
 
 Call = Callable[[], object]
 NO_VALUE = {"median_seconds": None, "p25_seconds": None, "p75_seconds": None, "repeats": None,

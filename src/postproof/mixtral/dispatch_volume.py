@@ -14,16 +14,17 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from postproof import files
-from postproof.errors import ParamsError
+from postproof.core import tables
+from postproof.core.errors import ParamsError
 from postproof.mixtral import served_routing
-from postproof.mixtral.parameters import read_configuration
 from postproof.mixtral.served_routing import ServedRouting
+from postproof.published import configurations
 
 WAYS = ("every_slot", "once_per_device")
 
@@ -38,16 +39,13 @@ def add_arguments(parser) -> None:
 
 
 def main(args) -> None:
-    if args.bytes_per_value < 1:
-        raise ParamsError(
-            "value is not allowed", key="bytes_per_value", value=args.bytes_per_value, allowed="1 or more"
-        )
-    published = read_configuration(args.configuration)
+    published = configurations.read(args.configuration)
     runs = served_routing.read_all(args.routing)
     run, (_, _, L, K) = runs[0], runs[0].ids_STLK.shape
-    devices = parse_devices(args.devices, [run.experts, published.experts])
+    devices = sorted(json.loads(args.devices))
+    check_blocks(devices, [run.experts, published.experts])
     of_runs = [row for run in runs for D in devices for row in rows(run, D, args.bytes_per_value)]
-    files.write_csv(args.out, pd.DataFrame(of_runs))
+    tables.write(args.out, pd.DataFrame(of_runs), "mixtral/dispatch_volume")
     uniform = [
         uniform_row(model, *sizes, D, way, args.bytes_per_value)
         for model, sizes in {
@@ -57,28 +55,15 @@ def main(args) -> None:
         for D in devices
         for way in WAYS
     ]
-    files.write_csv(args.out_uniform, pd.DataFrame(uniform))
+    tables.write(args.out_uniform, pd.DataFrame(uniform), "mixtral/dispatch_volume_uniform")
 
 
-def parse_devices(text: str, experts: list[int]) -> list[int]:
-    """The numbers, ascending.
-
-    Raises ParamsError when this is no list of different integers, or one cannot hold equal blocks of each model's
-    experts.
-    """
-    try:
-        devices = json.loads(text)
-    except ValueError as error:
-        raise ParamsError("not JSON", key="devices", value=text) from error
-    divisors = [D for D in range(1, min(experts) + 1) if all(E % D == 0 for E in experts)]
-    if not isinstance(devices, list) or not devices or any(type(D) is not int or D not in divisors for D in devices):
-        among = (
-            f"a list of {', '.join(map(str, divisors))}: equal blocks of the experts ({', '.join(map(str, experts))})"
-        )
-        raise ParamsError("value is not allowed", key="devices", value=text, allowed=among)
-    if len(set(devices)) < len(devices):
-        raise ParamsError("a number of devices stands twice", key="devices", value=text)
-    return sorted(devices)
+def check_blocks(devices: Sequence[int], experts: Sequence[int]) -> None:
+    """Raises ParamsError when a number of devices cannot hold equal blocks of each model's experts."""
+    for D in devices:
+        if any(E % D for E in experts):
+            allowed = f"a number that divides the experts of both models ({', '.join(map(str, experts))})"
+            raise ParamsError("value is not allowed", key="mixtral.telemetry.devices", value=D, allowed=allowed)
 
 
 def rows(run: ServedRouting, devices: int, bytes_per_value: int) -> list[dict]:

@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
-from postproof import files
-from postproof.errors import ParamsError
+from postproof.core import tables
+from postproof.core.errors import ParamsError
 from postproof.mixtral import served_routing
 from postproof.mixtral.routing import busiest_share, entropy_nats
 
@@ -36,14 +36,16 @@ def main(args) -> None:
     N = args.window_tokens
     runs = served_routing.read_all(args.routing)
     tokens = math.prod(runs[0].ids_STLK.shape[:2])
-    if not 1 <= N <= tokens:
+    if N > tokens:
         allowed = f"1 to {tokens}, the tokens of the text"
-        raise ParamsError("value is not allowed", key="window_tokens", value=N, allowed=allowed)
+        raise ParamsError("value is not allowed", key="mixtral.telemetry.window_tokens", value=N, allowed=allowed)
     loads = {(run.arm, run.seed): loads_WLE(run.ids_STLK, run.experts, N) for run in runs}
-    files.write_csv(args.out, pd.concat(load_rows(*run, counts) for run, counts in loads.items()))
+    load = pd.concat(load_rows(*run, counts) for run, counts in loads.items())
+    tables.write(args.out, load, "mixtral/expert_load")
     K = runs[0].ids_STLK.shape[-1]
     windows = pd.concat(window_rows(*run, counts) for run, counts in loads.items())
-    files.write_csv(args.out_windows, windows.assign(**uniform_levels(N, K, runs[0].experts)))
+    windows = windows.assign(**uniform_levels(N, K, runs[0].experts))
+    tables.write(args.out_windows, windows, "mixtral/expert_load_windows")
 
 
 def loads_WLE(ids_STLK: np.ndarray, experts: int, window_tokens: int) -> np.ndarray:
@@ -55,7 +57,7 @@ def loads_WLE(ids_STLK: np.ndarray, experts: int, window_tokens: int) -> np.ndar
 
 
 def load_rows(arm: str, seed: int, counts_WLE: np.ndarray) -> pd.DataFrame:
-    """Columns: arm, seed, window, layer, expert, tokens, share (of the window's and layer's token-slot pairs)."""
+    """A row per window, layer and expert."""
     window, layer, expert = (index.ravel() for index in np.indices(counts_WLE.shape))
     shares_WLE = counts_WLE / counts_WLE.sum(axis=-1, keepdims=True)
     labels = {"arm": arm, "seed": seed, "window": window, "layer": 1 + layer, "expert": expert}
@@ -63,7 +65,7 @@ def load_rows(arm: str, seed: int, counts_WLE: np.ndarray) -> pd.DataFrame:
 
 
 def window_rows(arm: str, seed: int, counts_WLE: np.ndarray) -> pd.DataFrame:
-    """Columns: arm, seed, window, layer, busiest_expert (the first of equals), busiest_share, entropy_nats."""
+    """A row per window and layer; of equals the first expert is the busiest."""
     window, layer = (index.ravel() for index in np.indices(counts_WLE.shape[:2]))
     measures = {
         "busiest_expert": counts_WLE.argmax(axis=-1).ravel(),

@@ -15,7 +15,7 @@
     counted - posted = head - router_arithmetic
 
 Letters: B batch, T sequence, D d_model, L layers, E experts, K chosen per token, V vocabulary.
-What neither counts is in mixtral/step_elements.py.
+Neither counts what is no product: softmax, norms, activations, sorting and moving tokens, the optimiser.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from postproof import files, sections
-from postproof.errors import ParamsError
-from postproof.linalg import through_torch
+from postproof.core import settings, tables
+from postproof.core.linalg import through_torch
 from postproof.mixtral.flops import ffn_flops
-from postproof.mixtral.model import ARMS, Decoder, ModelSizes
+from postproof.mixtral.model import ARMS, Decoder
 from postproof.mixtral.parameters import read_vocabulary_size
+from postproof.mixtral.settings import ModelSizes
 
 PARTS = ("attention_projections", "attention_scores", "ffn", "router_product", "router_arithmetic", "head")
 PASSES = ("forward", "backward")
@@ -48,14 +48,13 @@ def add_arguments(parser) -> None:
 
 
 def main(args) -> None:
-    sizes = sections.parse(ModelSizes, args.model)
-    check_batch(args.batch)
-    vocabulary = read_vocabulary_size(args.corpus_info)
-    files.write_csv(args.out, tabulate(sizes, args.batch, vocabulary))
+    sizes = settings.parse(ModelSizes, args.model)
+    table = tabulate(sizes, args.batch, read_vocabulary_size(args.corpus_info))
+    tables.write(args.out, table, "mixtral/flop_breakdown")
 
 
 def tabulate(sizes: ModelSizes, batch: int, vocabulary: int) -> pd.DataFrame:
-    """Columns: arm, accounting, part, pass, flops. Every part has a row; what an accounting leaves out is 0."""
+    """Every part and pass has a row in each arm and accounting; what an accounting leaves out is 0."""
     rows = []
     for arm in ARMS:
         accountings = {
@@ -133,9 +132,3 @@ def step_inputs(arm: str, sizes: ModelSizes, batch: int, vocabulary: int) -> tup
     model = Decoder(arm, sizes, vocabulary)
     ids_BT, targets_BT = torch.randint(vocabulary, (2, batch, sizes.sequence))
     return model, ids_BT, targets_BT
-
-
-def check_batch(batch: int) -> None:
-    """Raises ParamsError when there is no sequence in a batch."""
-    if batch < 1:
-        raise ParamsError("value is not allowed", key="batch", value=batch, allowed="at least 1")

@@ -12,7 +12,7 @@ Left out: embeddings, head, norms, biases, softmax, activations, and the causal 
 
 from __future__ import annotations
 
-from postproof.mixtral.model import ModelSizes
+from postproof.mixtral.settings import ModelSizes
 
 
 def attention_flops(sizes: ModelSizes, batch: int) -> int:

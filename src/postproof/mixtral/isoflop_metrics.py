@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from postproof import files, runs
-from postproof.errors import ArtefactError
+from postproof.core import runs, tables
+from postproof.core.errors import ArtefactError
+from postproof.mixtral.budgets import add_arguments_of_budgets, budgets_flops
 
-NUMBERS = ["seed", "step", "cumulative_flops", "tokens_seen", "train_loss", "val_loss_fixed_windows"]
+NUMBERS = ["step", "cumulative_flops", "tokens_seen", "train_loss", "val_loss_fixed_windows"]
 GAP_COLUMNS = [
     *["width", "budget_flops", "seeds", "gap_nats", "gap_sd", "gap_low", "gap_high", "perplexity_reduction"],
     *["dense_sd", "moe_sd", "seeds_needed_paired", "seeds_needed_unpaired"],
@@ -26,48 +26,42 @@ LARGEST_EFFECT = 100  # two seeds tell it by far
 
 def add_arguments(parser) -> None:
     parser.add_argument("--runs", type=Path, nargs="+", required=True, help="CSV of every run that counts")
-    parser.add_argument("--budgets", required=True, help="FLOP budgets, as a JSON list")
+    add_arguments_of_budgets(parser)
     parser.add_argument("--out-points", type=Path, required=True, help="tidy CSV, a row per run and budget")
     parser.add_argument("--out-gap", type=Path, required=True, help="CSV, a row per width and budget")
 
 
 def main(args) -> None:
-    points = tidy(args.runs, sorted(json.loads(args.budgets)))
-    files.write_csv(args.out_points, points)
-    files.write_csv(args.out_gap, gaps(points))
-    runs.remove_others(args.runs)
+    points = tidy(args.runs, budgets_flops(args))
+    tables.write(args.out_points, points, "mixtral/isoflop")
+    tables.write(args.out_gap, gaps(points), "mixtral/isoflop_gap")
 
 
 def tidy(paths: Sequence[Path], budgets: Sequence[float]) -> pd.DataFrame:
-    """Columns: width, arm, seed, budget_flops, step, cumulative_flops, tokens_seen, train_loss, val_loss (nats),
-    val_perplexity. Runs are named {arm}_d{width}-seed{seed}.
+    """A row per width, arm, seed and budget, in this order. Runs are named {arm}_d{width}-seed{seed}.
 
     Raises ArtefactError when a run is damaged, is not the one that its name says, or lacks a budget.
     """
     parts = []
     for path in paths:
-        run = files.read_csv(path, ["arm"], NUMBERS)
-        name = re.fullmatch(r"(?P<arm>[a-z]+)_d(?P<width>\d+)-seed(?P<seed>\d+)", path.stem)
-        found = {(arm, str(seed)) for arm, seed in zip(run["arm"], run["seed"])}
-        if name is None or found != {name.group("arm", "seed")}:
-            raise ArtefactError("run is not the one its name says", file=path, found=found)
+        width = re.search(r"_d(\d+)-seed", path.stem)
+        run = runs.read(path, NUMBERS, variant=f"_d{width[1]}" if width else "_d(width)")
         reached = [run.loc[run["cumulative_flops"] >= budget].head(1) for budget in budgets]
         if any(rows.empty for rows in reached):
             raise ArtefactError("run ends before the largest budget", file=path, budgets=budgets)
-        parts.append(pd.concat(reached).assign(width=int(name["width"]), budget_flops=budgets))
+        parts.append(pd.concat(reached).assign(width=int(width[1]), budget_flops=budgets))
     table = pd.concat(parts).rename(columns={"val_loss_fixed_windows": "val_loss"})
     table["val_perplexity"] = np.exp(table["val_loss"])
-    columns = ["width", "arm", "seed", "budget_flops", *NUMBERS[1:-1], "val_loss", "val_perplexity"]
+    columns = ["width", "arm", "seed", "budget_flops", *NUMBERS[:-1], "val_loss", "val_perplexity"]
     return table[columns].sort_values(columns[:4], ignore_index=True)
 
 
 def gaps(points: pd.DataFrame) -> pd.DataFrame:
     """A row per width and budget; the gap is the dense arm's validation loss minus the MoE's, both of one seed.
 
-    Columns: width, budget_flops, seeds; gap_nats (mean), gap_sd, gap_low and gap_high (95 % interval of the mean);
-    perplexity_reduction, 1 - exp(-gap) of the mean gap; dense_sd, moe_sd; and how many seeds per arm a t test needs
-    to tell the gap from none (two-sided, 5 %) in 80 % of repetitions: seeds_needed_paired, with both arms on the same
-    batches as here, and seeds_needed_unpaired. With one seed, what needs a deviation is left empty.
+    The interval is of the mean gap. How many seeds are needed is asked of a t test (two-sided, 5 %) that tells the gap
+    from none in 80 % of repetitions: paired, with both arms on the same batches as here, and not. With one seed, what
+    needs a deviation is left empty.
     """
     from scipy import stats
 

@@ -6,35 +6,27 @@ Shapes: B batch, T time, D d_model, H heads, V vocabulary.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from postproof.linalg import Linear, matmul
+from postproof.core.linalg import Linear, matmul
 from postproof.mixtral.moe import MoE, SwiGLU
+from postproof.mixtral.settings import ModelSizes
 
 ARMS = ("dense", "moe")
 
 
-@dataclasses.dataclass(frozen=True)
-class ModelSizes:
-    """The section `model` of an experiment in params.yaml."""
-
-    d_model: int
-    heads: int
-    layers: int
-    sequence: int
-    dense_ffn: int
-    experts: int
-    expert_ffn: int
-    top_k: int
-
-
 class CausalSelfAttention(nn.Module):
-    """Multi-head attention; position t sees positions 0..t."""
+    """Multi-head attention; position t sees positions 0..t.
+
+    `mix`: what reads or replaces how values are mixed, for whoever studies the heads. It is given q_BHTd, k_BHTd and
+    v_BHTd and gives (B, T, D), the heads side by side, in place of the layer's own attention.
+    """
+
+    mix = None
 
     def __init__(self, d_model: int, heads: int, sequence: int):
         super().__init__()
@@ -48,6 +40,8 @@ class CausalSelfAttention(nn.Module):
     def forward(self, x_BTD: Tensor) -> Tensor:
         B, T, D = x_BTD.shape
         q_BHTd, k_BHTd, v_BHTd = self.qkv(x_BTD).view(B, T, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        if self.mix is not None:
+            return self.out(self.mix(q_BHTd, k_BHTd, v_BHTd))
         scores_BHTT = matmul(q_BHTd, k_BHTd.mT) / math.sqrt(D // self.heads)
         weights_BHTT = (scores_BHTT + self.mask_TT[:T, :T].to(scores_BHTT.dtype)).softmax(dim=-1)
         return self.out(matmul(weights_BHTT, v_BHTd).transpose(1, 2).reshape(B, T, D))

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from postproof.linalg import Linear, matmul
+from postproof.core.linalg import Linear, matmul
 
 
 class SwiGLU(nn.Module):

@@ -1,4 +1,4 @@
-"""Join the runs of the race into one tidy table: a row per arm, seed, protocol and checkpoint."""
+"""Join the runs of the race into one tidy table, and say which arm is ahead when something else is held equal."""
 
 from __future__ import annotations
 
@@ -8,46 +8,71 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from postproof import files, runs
-from postproof.errors import ArtefactError
+from postproof.core import runs, tables
+from postproof.core.errors import ArtefactError
 
 PROTOCOLS = ("as_posted", "fixed_windows")
 RUN_COLUMNS = ["arm", "seed", "step", "cumulative_flops", "tokens_seen", "train_loss"]
 LOSSES = [f"val_loss_{protocol}" for protocol in PROTOCOLS]
+AXES = ("cumulative_flops", "step", "tokens_seen")  # what can be held equal
 
 
 def add_arguments(parser) -> None:
     parser.add_argument("--runs", type=Path, nargs="+", required=True, help="CSV of every run that counts")
-    parser.add_argument("--out", type=Path, required=True, help="tidy CSV")
+    parser.add_argument("--out", type=Path, required=True, help="tidy CSV, a row per arm, seed, protocol, checkpoint")
+    parser.add_argument("--out-axes", type=Path, required=True, help="CSV, a row per protocol and what is held equal")
 
 
 def main(args) -> None:
-    files.write_csv(args.out, tidy(args.runs))
-    runs.remove_others(args.runs)
+    race = tidy(args.runs)
+    tables.write(args.out, race, "mixtral/race")
+    tables.write(args.out_axes, matched_axes(race), "mixtral/race_matched_axes")
 
 
 def tidy(paths: Sequence[Path]) -> pd.DataFrame:
-    """Columns: arm, seed, protocol, step, cumulative_flops, tokens_seen, train_loss, val_loss (nats), val_perplexity.
+    """A row per arm, seed, protocol and step, in this order. Perplexity is exp(mean loss).
 
-    Perplexity is exp(mean loss). Rows are ordered by arm, seed, protocol, step. Raises ArtefactError when a run is
-    damaged, or its arm and seed are not those of its file name.
+    Raises ArtefactError when a run is damaged or diverged, or its arm and seed are not those of its file name.
     """
     parts = []
     for path in paths:
-        run = files.read_csv(path, ["arm"], numbers=[*RUN_COLUMNS[1:], *LOSSES])
-        stems = {f"{arm}-seed{seed}" for arm, seed in zip(run["arm"], run["seed"])}
-        if stems != {path.stem}:
-            raise ArtefactError("run is not the one its name says", file=path, found=", ".join(sorted(stems)))
+        run = runs.read(path, [*RUN_COLUMNS[2:], *LOSSES])
         worst = run[LOSSES].max(axis=None)
         if worst > np.log(np.finfo(np.float64).max):
             raise ArtefactError(
                 "run diverged: its perplexity is beyond any number",
                 file=path,
                 val_loss=worst,
-                remedy="lower mixtral.race.training.learning_rate in params.yaml",
+                remedy="lower mixtral.optimiser.learning_rate in params.yaml",
             )
         for protocol, loss in zip(PROTOCOLS, LOSSES):
             parts.append(run[RUN_COLUMNS].assign(protocol=protocol, val_loss=run[loss]))
     table = pd.concat(parts).assign(val_perplexity=lambda table: np.exp(table["val_loss"]))
     columns = ["arm", "seed", "protocol", *RUN_COLUMNS[2:], "val_loss", "val_perplexity"]
     return table[columns].sort_values(["arm", "seed", "protocol", "step"], ignore_index=True)
+
+
+def matched_axes(race: pd.DataFrame) -> pd.DataFrame:
+    """Both arms' mean perplexities where each has gone as far as the other, by what is held equal.
+
+    That is at the largest value of the axis that both arms reached; between checkpoints the mean curves are linear.
+    """
+    rows = []
+    for protocol, of_protocol in race.groupby("protocol"):
+        for axis in AXES:
+            curves = {
+                arm: runs_of_arm.groupby(axis)["val_perplexity"].mean()
+                for arm, runs_of_arm in of_protocol.groupby("arm")
+            }
+            end = min(curve.index.max() for curve in curves.values())
+            at_end = {arm: float(np.interp(end, curve.index, curve)) for arm, curve in curves.items()}
+            rows.append(
+                {
+                    "protocol": protocol,
+                    "held_equal": axis,
+                    "dense_val_perplexity": at_end["dense"],
+                    "moe_val_perplexity": at_end["moe"],
+                    "gap": at_end["dense"] - at_end["moe"],
+                }
+            )
+    return pd.DataFrame(rows)

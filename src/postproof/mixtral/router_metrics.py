@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from postproof import files, runs
-from postproof.errors import ArtefactError
+from postproof.core import files, runs, tables
+from postproof.core.errors import ArtefactError
 from postproof.mixtral.routing import busiest_share, entropy_nats, mutual_information_nats, quietest_share
 
 # Which run stands for which arm. no_aux is the same run under both protocols.
@@ -21,7 +21,7 @@ PROTOCOLS = {
     "as_posted": {"no_aux": "no_aux", "with_aux": "with_aux_as_posted"},
     "paired": {"no_aux": "no_aux", "with_aux": "with_aux"},
 }
-RUN_NUMBERS = ["seed", "step", "tokens_seen", "train_loss", "val_loss_as_posted", "val_loss_fixed_windows"]
+RUN_NUMBERS = ["step", "tokens_seen", "train_loss", "val_loss_as_posted", "val_loss_fixed_windows"]
 TENSORS = ("choices_CLKVE", "probability_CLE", "aux_loss_CL")
 
 
@@ -44,17 +44,14 @@ def main(args) -> None:
     layers = {run: by_layer(*content) for run, content in routing.items()}
     balance = {run: losses[run].merge(pooled(layers[run]), on="step", validate="1:1") for run in losses}
     usage = {run: expert_usage(*content) for run, content in routing.items()}
-    files.write_csv(args.out_balance, by_protocol(balance))
-    files.write_csv(args.out_layers, by_protocol(layers))
-    files.write_csv(args.out_usage, by_protocol(usage))
-    runs.remove_others(args.runs)
+    tables.write(args.out_balance, by_protocol(balance), "mixtral/router_balance")
+    tables.write(args.out_layers, by_protocol(layers), "mixtral/router_by_layer")
+    tables.write(args.out_usage, by_protocol(usage), "mixtral/expert_usage")
 
 
 def read_losses(path: Path) -> pd.DataFrame:
-    """Columns step, tokens_seen, train_loss, val_loss (nats), val_perplexity, val_perplexity_fixed_windows."""
-    run = files.read_csv(path, ["arm"], RUN_NUMBERS)
-    found = {f"{arm}-seed{seed}" for arm, seed in zip(run["arm"], run["seed"])}
-    _check_name(path, found)
+    """Losses and perplexities of one run by step. Raises ArtefactError when it is damaged or another run."""
+    run = runs.read(path, RUN_NUMBERS)
     return run[["step", "tokens_seen", "train_loss"]].assign(
         val_loss=run["val_loss_as_posted"],
         val_perplexity=np.exp(run["val_loss_as_posted"]),
@@ -65,24 +62,18 @@ def read_losses(path: Path) -> pd.DataFrame:
 def read_routing(path: Path) -> tuple[list[int], dict[str, np.ndarray]]:
     """The step at the end of each window, and the counts of routing.RoutingCounts with a first axis C."""
     tensors, about = files.load_tensors(path)
-    _check_name(path, {f"{about['arm']}-seed{about['seed']}"})
+    runs.must_be_named(path, [(about["arm"], about["seed"])])
     missing = [name for name in TENSORS if name not in tensors or len(tensors[name]) != len(about["steps"])]
     if missing:
         raise ArtefactError("routing file lacks windows", file=path, tensors=", ".join(missing))
     return about["steps"], {name: tensors[name].numpy() for name in TENSORS}
 
 
-def _check_name(path: Path, found: set[str]) -> None:
-    if found != {path.name.partition(".")[0]}:
-        raise ArtefactError("run is not the one its name says", file=path, found=", ".join(sorted(found)))
-
-
 def by_layer(steps: Sequence[int], routing: dict[str, np.ndarray]) -> pd.DataFrame:
     """A row per window and layer; layer `all` pools the choices of all layers, and has the mean auxiliary loss.
 
-    Columns: step, layer; entropy and mutual_information (nats), busiest_share and quietest_share, each of both slots
-    together and of the first and the second one; aux_loss. The busiest share of the first slot is the true top-1
-    share, the largest f_i.
+    Statistics are of both slots together, of the first and of the second one. The busiest share of the first slot is
+    the true top-1 share, the largest f_i.
     """
 
     def rows() -> Iterator[dict]:

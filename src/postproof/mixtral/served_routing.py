@@ -11,11 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from postproof import files
-from postproof.errors import ArtefactError
+from postproof.core import files, runs
+from postproof.core.errors import ArtefactError
 
 TENSOR = "served_STLK"
-SUFFIX = ".routing.safetensors"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,8 +40,7 @@ def read(path: Path) -> ServedRouting:
     for key in ("seed", "experts", "d_model"):
         if type(value := getattr(run, key)) is not int:
             raise ArtefactError("not a routing file", file=path, key=key, value=value, allowed="an integer")
-    if path.name != f"{run.arm}-seed{run.seed}{SUFFIX}":
-        raise ArtefactError("run is not the one its name says", file=path, found=f"{run.arm}-seed{run.seed}")
+    runs.must_be_named(path, [(run.arm, run.seed)])
     ids = run.ids_STLK
     if ids.dtype != np.uint8 or ids.ndim != 4 or ids.size == 0:
         raise ArtefactError(
@@ -60,12 +58,12 @@ def read_all(paths: Sequence[Path]) -> list[ServedRouting]:
 
     Raises ArtefactError as `read` does, and when a run is given twice or two differ in size.
     """
-    runs = sorted((read(path) for path in paths), key=lambda run: (run.arm, run.seed))
-    for one, next_one in zip(runs, runs[1:]):
+    found = sorted((read(path) for path in paths), key=lambda run: (run.arm, run.seed))
+    for one, next_one in zip(found, found[1:]):
         if (one.arm, one.seed) == (next_one.arm, next_one.seed):
             raise ArtefactError("run is given twice", run=f"{one.arm}-seed{one.seed}", remedy="name each file once")
-    sizes = {(run.experts, run.d_model, run.ids_STLK.shape) for run in runs}
+    sizes = {(run.experts, run.d_model, run.ids_STLK.shape) for run in found}
     if len(sizes) > 1:
-        found = "; ".join(f"{experts} experts, width {width}, {shape}" for experts, width, shape in sorted(sizes))
-        raise ArtefactError("runs differ in size", found=found, remedy="make the stale ones again")
-    return runs
+        several = "; ".join(f"{experts} experts, width {width}, {shape}" for experts, width, shape in sorted(sizes))
+        raise ArtefactError("runs differ in size", found=several, remedy="make the stale ones again")
+    return found

@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from postproof import devices, files, sections
+from postproof.core import devices, files, settings
 from postproof.data import prepare_corpus
 from postproof.mixtral import training
-from postproof.mixtral.model import Decoder, ModelSizes
+from postproof.mixtral.model import Decoder
 from postproof.mixtral.routing import RoutingCounts, auxiliary_loss, expert_ids, router_logits
+from postproof.mixtral.settings import ModelSizes, RouterBalanceSettings
 from postproof.mixtral.training import Run, random_windows, stream, tiling_windows
 
 # As posted, one seed is set once before both models are built: with_aux starts from other weights than no_aux, those
 # drawn after it. The protocol `paired` compares no_aux with a with_aux from the same weights.
 ARMS = ("no_aux", "with_aux", "with_aux_as_posted")
-
-
-@dataclasses.dataclass(frozen=True)
-class RouterBalanceSettings:
-    """The section `mixtral.router_balance.training` of params.yaml."""
-
-    batch: int
-    learning_rate: float
-    aux_weight: float
-    steps: int
-    checkpoint_steps: int
-    val_batches: int
-
-    def checkpoints(self, flops_per_step: int) -> list[int]:
-        """Every `checkpoint_steps` steps, and the last step."""
-        return sorted({*range(self.checkpoint_steps, self.steps + 1, self.checkpoint_steps), self.steps})
 
 
 class RouterBalanceRun(Run):
@@ -101,8 +85,9 @@ def add_arguments(parser) -> None:
 
 def main(args) -> None:
     device = devices.require(args.device, args.mode)
-    sizes, settings = sections.parse(ModelSizes, args.model), sections.parse(RouterBalanceSettings, args.training)
-    run = RouterBalanceRun(args.arm, args.seed, sizes, settings, prepare_corpus.load(args.corpus), device)
+    sizes, balance = settings.parse(ModelSizes, args.model), settings.parse(RouterBalanceSettings, *args.training)
+    corpus = prepare_corpus.load(args.corpus)
+    run = RouterBalanceRun(args.arm, args.seed, sizes, balance, corpus, device, args.made_of)
     training.train_to_files(run, args, write_more=lambda: write_routing(args.out_routing, run))
 
 

@@ -10,10 +10,7 @@ the consecutive windows that tile the whole validation split, the same every tim
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import math
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -23,18 +20,19 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from postproof import devices, exact, files
+from postproof.core import devices, files
+from postproof.core.errors import TrainingError
+from postproof.core.progress import Progress
 from postproof.data.prepare_corpus import Corpus
-from postproof.errors import TrainingError
 from postproof.mixtral.flops import step_flops
-from postproof.mixtral.model import Decoder, ModelSizes
-from postproof.progress import Progress
+from postproof.mixtral.model import Decoder
+from postproof.mixtral.settings import ModelSizes
 
 STREAMS = ("weights", "train_batches", "val_batches")
 
 
 class TrainingSettings(Protocol):
-    """The section `training` of an experiment in params.yaml, a dataclass of the experiment's own."""
+    """How a run is trained: a class of settings.py, of the experiment's own."""
 
     batch: int  # sequences
     learning_rate: float
@@ -67,12 +65,28 @@ def tiling_windows(tokens: Tensor, sequence: int, batch: int) -> Iterator[tuple[
         yield windows_at(tokens, chunk, sequence)
 
 
+def initial_decoder(ffn: str, sizes: ModelSizes, vocabulary_size: int, seed: int) -> Decoder:
+    """The model that a run of this seed starts from; `ffn`: dense or moe."""
+    torch.manual_seed(stream(seed, "weights").initial_seed())
+    return Decoder(ffn, sizes, vocabulary_size)
+
+
+def step(loss_of: Callable[[], Tensor], optimiser: torch.optim.Optimizer) -> Tensor:
+    """One training step: gradients of the loss that `loss_of` computes, and the update. Returns that loss, a scalar."""
+    optimiser.zero_grad()
+    loss = loss_of()
+    loss.backward()
+    optimiser.step()
+    return loss
+
+
 @dataclasses.dataclass
 class Run:
     """One arm with one seed, from the first step to the last checkpoint.
 
-    `fingerprint` names all that decides the run's bytes; a saved state of another fingerprint is not resumed.
-    An experiment that trains or records something of its own overrides the methods of the first group below.
+    `made_of` names all that decides the run's bytes: a saved state of another one is not resumed, and without one
+    there is no saved state. An experiment that trains or records something of its own overrides the methods of the
+    first group below.
     """
 
     arm: str
@@ -81,6 +95,7 @@ class Run:
     settings: TrainingSettings
     corpus: Corpus
     device: torch.device
+    made_of: str | None = None
 
     def __post_init__(self):
         torch.use_deterministic_algorithms(self.device.type == "cpu")
@@ -104,8 +119,7 @@ class Run:
         return self.arm
 
     def _initial_model(self) -> Decoder:
-        torch.manual_seed(stream(self.seed, "weights").initial_seed())
-        return Decoder(self.ffn, self.sizes, len(self.corpus.vocabulary))
+        return initial_decoder(self.ffn, self.sizes, len(self.corpus.vocabulary), self.seed)
 
     def _losses(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """The loss to be minimised, and the cross-entropy to be reported."""
@@ -118,31 +132,13 @@ class Run:
 
     # The loop.
 
-    @property
-    def fingerprint(self) -> str:
-        sources = sorted(
-            module.__file__ for name, module in sys.modules.items() if name.partition(".")[0] == "postproof"
-        )
-        decided_by = {
-            "run": [type(self).__name__, self.arm, self.seed]
-            + [dataclasses.asdict(part) for part in (self.sizes, self.settings)],
-            "corpus": [
-                hashlib.sha256(part.numpy().tobytes()).hexdigest() for part in (self.corpus.train, self.corpus.val)
-            ],
-            "code": [files.sha256(source) for source in sources],
-            "device": self.device.type,
-            "exact": exact.pinned(),
-            "libraries": [torch.__version__, np.__version__],
-        }
-        return hashlib.sha256(json.dumps(decided_by).encode()).hexdigest()
-
     def to_end(self, state_file: Path, log: Path | None) -> list[dict]:
         """Trains to the last checkpoint, from `state_file` on if it holds an earlier part of this very run.
 
         Returns one row per checkpoint. Raises TrainingError when a loss is not finite, ArtefactError when the state
         file is damaged.
         """
-        if state_file.exists():
+        if self.made_of is not None and state_file.exists():
             self._resume(state_file)
         with Progress(f"{self.arm}-seed{self.seed}", self.total_steps, log, done=self.step) as progress:
             progress.line(f"{self.total_steps - self.step} of {self.total_steps} steps to go")
@@ -152,7 +148,8 @@ class Run:
                     if self.step in self.checkpoints:
                         self.records.append(self._record())
                         self.rows.append(self._row(train_loss))
-                        self._save(state_file)
+                        if self.made_of is not None:
+                            self._save(state_file)
                         progress.line(", ".join(f"{key} {value:.6g}" for key, value in list(self.rows[-1].items())[2:]))
                     progress.advance()
             except TrainingError:
@@ -165,13 +162,18 @@ class Run:
         inputs, targets = random_windows(
             self.corpus.train, self.sizes.sequence, self.settings.batch, self.train_batches
         )
-        self.optimiser.zero_grad()
-        loss, cross_entropy = self._losses(inputs.to(self.device), targets.to(self.device))
-        self._check_finite(loss.item(), "training")
-        loss.backward()
-        self.optimiser.step()
+        reported = math.nan
+
+        def loss_of() -> Tensor:
+            nonlocal reported
+            loss, cross_entropy = self._losses(inputs.to(self.device), targets.to(self.device))
+            self._check_finite(loss.item(), "training")
+            reported = cross_entropy.item()
+            return loss
+
+        step(loss_of, self.optimiser)
         self.step += 1
-        return cross_entropy.item()
+        return reported
 
     def _row(self, train_loss: float) -> dict:
         sequence, batch = self.sizes.sequence, self.settings.batch
@@ -184,13 +186,16 @@ class Run:
             "train_loss": train_loss,
         }
         if self.settings.val_batches:
-            drawn_anew = (
-                random_windows(self.corpus.val, sequence, batch, self.val_batches)
-                for _ in range(self.settings.val_batches)
-            )
-            row["val_loss_as_posted"] = self._mean_loss(drawn_anew)
+            row["val_loss_as_posted"] = self.mean_loss_of_drawn_windows()
         row["val_loss_fixed_windows"] = self._mean_loss(tiling_windows(self.corpus.val, sequence, batch))
         return row
+
+    def mean_loss_of_drawn_windows(self) -> float:
+        """Validation as posted, over batches drawn anew."""
+        return self._mean_loss(
+            random_windows(self.corpus.val, self.sizes.sequence, self.settings.batch, self.val_batches)
+            for _ in range(self.settings.val_batches)
+        )
 
     @torch.no_grad()
     def _mean_loss(self, batches: Iterator[tuple[Tensor, Tensor]]) -> float:
@@ -221,11 +226,11 @@ class Run:
         tensors["rng.val_batches"] = self.val_batches.get_state()
         for index, record in enumerate(self.records):
             tensors |= {f"record.{index}.{name}": value for name, value in record.items()}
-        files.save_tensors(state_file, tensors, {"fingerprint": self.fingerprint, "step": self.step, "rows": self.rows})
+        files.save_tensors(state_file, tensors, {"made_of": self.made_of, "step": self.step, "rows": self.rows})
 
     def _resume(self, state_file: Path) -> None:
         tensors, metadata = files.load_tensors(state_file)
-        if not isinstance(metadata, dict) or metadata.get("fingerprint") != self.fingerprint:
+        if not isinstance(metadata, dict) or metadata.get("made_of") != self.made_of:
             return
         self.model.load_state_dict(_below("model.", tensors))
         state = _by_index(_below("optimiser.", tensors))
@@ -242,7 +247,7 @@ def add_run_arguments(parser, arms: Sequence[str]) -> None:
     parser.add_argument("--arm", choices=arms, required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--model", required=True, help="params section with the model's sizes, as JSON")
-    parser.add_argument("--training", required=True, help="params section with the training settings, as JSON")
+    parser.add_argument("--training", nargs="+", required=True, help="params sections of the training, as JSON")
     parser.add_argument("--device", choices=devices.CHOICES, default="cpu")
     parser.add_argument("--corpus", type=Path, required=True, help="prepared corpus, safetensors")
     parser.add_argument("--out-rows", type=Path, required=True, help="CSV, one row per checkpoint")

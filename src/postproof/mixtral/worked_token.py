@@ -6,15 +6,14 @@ The router is left out, so that `MoE.route` takes the logits as they are; in flo
 from __future__ import annotations
 
 import json
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 import torch
 from torch import nn
 
-from postproof import files
-from postproof.errors import ParamsError
+from postproof.core import tables
 from postproof.mixtral.moe import MoE
 
 
@@ -25,20 +24,12 @@ def add_arguments(parser) -> None:
 
 
 def main(args) -> None:
-    logits = parse_logits(args.logits)
-    if not 1 <= args.top_k <= len(logits):
-        raise ParamsError(
-            "value is not allowed", key="top_k", value=args.top_k, allowed=f"1 to the number of logits, {len(logits)}"
-        )
-    files.write_csv(args.out, route(logits, args.top_k))
+    logits = [float(logit) for logit in json.loads(args.logits)]
+    tables.write(args.out, route(logits, args.top_k), "mixtral/worked_token")
 
 
-def route(logits: list[float], top_k: int) -> pd.DataFrame:
-    """One row per expert, in the order of the logits.
-
-    Columns: expert, logit, rank (1 is the likeliest), chosen (1 or 0), weight (softmax over the chosen logits only, 0
-    for the others; Jiang et al. 2024, section 2.1), probability (softmax over all).
-    """
+def route(logits: Sequence[float], top_k: int) -> pd.DataFrame:
+    """One row per expert, in the order of the logits; weights as in Jiang et al. 2024, section 2.1."""
     moe = MoE(d_model=1, d_ff=1, experts=len(logits), top_k=top_k)
     moe.router = nn.Identity()
     logits_E = torch.tensor(logits, dtype=torch.float64)
@@ -58,17 +49,3 @@ def route(logits: list[float], top_k: int) -> pd.DataFrame:
         }
         for expert, (logit, probability) in enumerate(zip(logits, logits_E.softmax(dim=0).tolist()))
     )
-
-
-def parse_logits(text: str) -> list[float]:
-    """Raises ParamsError unless it is a JSON list of finite numbers."""
-    try:
-        logits = json.loads(text)
-    except ValueError as error:
-        raise ParamsError("not JSON", key="logits", value=text, allowed="a list of numbers") from error
-    if not isinstance(logits, list) or not logits:
-        raise ParamsError("value is not allowed", key="logits", value=text, allowed="a list of numbers, one at least")
-    for expert, logit in enumerate(logits):
-        if type(logit) not in (int, float) or not abs(logit) <= sys.float_info.max:
-            raise ParamsError("value is not allowed", key=f"logits[{expert}]", value=logit, allowed="a finite number")
-    return [float(logit) for logit in logits]

@@ -1,4 +1,4 @@
-"""Chart: one untrained head's attention over a sentence, with a causal mask and without."""
+"""Attention of one head with untrained weights over the post's sentence, with the causal mask and without."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from postproof import files, plotting
-from postproof.errors import ArtefactError
+from postproof.charts import palette, plotting
+from postproof.core import tables
 
+TABLES = ("attention/attention_weights",)
 TITLES = {
     "causal": "causal mask: a word sees itself and the words before it",
     "none": "no mask: every word sees every word",
@@ -19,11 +20,12 @@ TITLES = {
 
 
 def add_arguments(parser) -> None:
-    plotting.add_figure_arguments(parser, "attention_weights")
+    plotting.add_arguments(parser, TABLES)
 
 
 def main(args) -> None:
-    table = read(*args.tables)
+    (table,) = tables.read_all(args.tables, TABLES)
+    check(table, args.tables[0])
     plotting.style()
     figure, panels = plt.subplots(1, 2, figsize=(13.5, 6.1))
     for axes, mask in zip(panels, TITLES):
@@ -44,7 +46,7 @@ def draw(axes: Axes, rows: pd.DataFrame):
     hidden = np.triu(np.ones_like(weights_TT, dtype=bool), k=1) & (rows["mask"].iloc[0] == "causal")
     image = axes.imshow(np.ma.array(weights_TT, mask=hidden), cmap="Blues", vmin=0, interpolation="nearest")
     for (query, key), weight in np.ndenumerate(weights_TT):
-        colour = "white" if weight > 0.6 * weights_TT.max() else "black"
+        colour = palette.WHITE if weight > 0.6 * weights_TT.max() else palette.BLACK
         text = "·" if hidden[query, key] else f"{weight:.2f}"
         axes.text(key, query, text, ha="center", va="center", fontsize=8, color=colour)
     ticks = range(len(words))
@@ -55,12 +57,8 @@ def draw(axes: Axes, rows: pd.DataFrame):
     return image
 
 
-def read(path: Path) -> pd.DataFrame:
-    """The table of attention.attention_weights.
-
-    Raises ArtefactError when a cell is missing or stands twice, a row does not sum to 1 or the mask fails.
-    """
-    table = files.read_csv(path, ["mask", "query_word", "key_word"], ["head", "query", "key", "weight"])
+def check(table: pd.DataFrame, path: Path) -> None:
+    """Raises ArtefactError when a cell is missing or stands twice, a row does not sum to 1 or the mask fails."""
     length = table["query"].max() + 1
     cells = length**2 * len(TITLES)
     later = table[(table["mask"] == "causal") & (table["key"] > table["query"])]
@@ -71,11 +69,7 @@ def read(path: Path) -> pd.DataFrame:
         == cells
         and set(table["query"]) == set(table["key"]) == set(range(length)),
         "one word per position": table.groupby("key")["key_word"].nunique().max() == 1,
-        "weights are shares": table["weight"].between(0, 1).all(),
         "rows sum to 1": np.allclose(table.groupby(["mask", "query"])["weight"].sum(), 1, atol=1e-6),
         "no word sees a later one under a causal mask": (later["weight"] == 0).all(),
     }
-    for identity, holds in identities.items():
-        if not holds:
-            raise ArtefactError("table breaks an identity", file=path, identity=identity)
-    return table
+    tables.must_hold(path, identities)

@@ -1,6 +1,7 @@
-"""Chart: entropy of every head, layer by head, as posted and of real tokens only, with the value in each cell.
+"""Mean attention entropy of every head by layer, under the posted protocol and over real tokens alone.
+Of one model; the value stands in each cell.
 
-The first model of the table.
+The first model of the table is the one to be drawn.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from postproof import files, plotting
-from postproof.attention.head_looks import model_name
-from postproof.errors import ArtefactError
+from postproof.attention.looks import model_name
+from postproof.charts import palette, plotting
+from postproof.core import tables
 
-NUMBERS = ["layer", "head", "entropy", "entropy_share"]
+TABLES = ("attention/heads", "attention/head_limits")
 # Protocol, column and title of each panel.
 PANELS = [
     ("as_posted", "entropy", "padded, all rows\n(as posted), nats"),
@@ -27,17 +28,15 @@ SMALLEST_CELL_INCHES = 0.24  # high, for a value to be legible in it
 
 
 def add_arguments(parser) -> None:
-    plotting.add_figure_arguments(parser, "heads", "head_limits")
+    plotting.add_arguments(parser, TABLES)
 
 
 def main(args) -> None:
-    heads_file, limits_file = args.tables
-    heads = files.read_csv(heads_file, ["model", "protocol"], NUMBERS)
-    limits = files.read_csv(limits_file, ["model", "protocol"], ["entropy_limit", "sentences", "tokens_mean"])
+    heads, limits = tables.read_all(args.tables, TABLES)
     model = heads["model"].iloc[0]
     heads = heads[heads["model"] == model]
     limit_of = limits[limits["model"] == model].set_index("protocol")["entropy_limit"]
-    check(heads, limit_of, heads_file)
+    check(heads, limit_of, args.tables[0])
     of_model = limits[limits["model"] == model].iloc[0]
     grids = [
         heads[heads["protocol"] == protocol].pivot(index="layer", columns="head", values=column)
@@ -63,7 +62,7 @@ def main(args) -> None:
 def draw(axes: Axes, grid: pd.DataFrame, largest: float) -> None:
     axes.imshow(grid, vmin=0, vmax=largest, cmap="Blues", aspect="auto", interpolation="nearest")
     for (layer, head), value in np.ndenumerate(grid.to_numpy()):
-        colour = "white" if value > 0.6 * largest else "black"
+        colour = palette.WHITE if value > 0.6 * largest else palette.BLACK
         axes.text(head, layer, f"{value:.2f}", ha="center", va="center", fontsize=6.5, color=colour)
     axes.grid(False)
     axes.set_xticks(range(grid.shape[1]), grid.columns, fontsize=8)
@@ -73,16 +72,12 @@ def draw(axes: Axes, grid: pd.DataFrame, largest: float) -> None:
 
 def check(heads: pd.DataFrame, limit_of: pd.Series, path: Path) -> None:
     """Raises ArtefactError unless every head stands once per protocol, and none exceeds what is possible."""
-    for protocol in {protocol for protocol, _, _ in PANELS}:
+    identities = {}
+    for protocol in dict.fromkeys(protocol for protocol, _, _ in PANELS):
         rows = heads[heads["protocol"] == protocol]
         cells = len(rows.drop_duplicates(["layer", "head"]))
-        identities = {
-            "every layer and head stands once": 0 < cells == len(rows)
-            and cells == rows["layer"].nunique() * rows["head"].nunique(),
-            "entropy is between 0 and the largest possible": protocol in limit_of
-            and rows["entropy"].between(0, limit_of.get(protocol, 0) * (1 + 1e-6)).all(),
-            "its share is between 0 and 1": rows["entropy_share"].between(0, 1 + 1e-6).all(),
-        }  # fmt: skip
-        for identity, holds in identities.items():
-            if not holds:
-                raise ArtefactError("table breaks an identity", file=path, protocol=protocol, identity=identity)
+        largest = limit_of.get(protocol, 0) * (1 + 1e-6)
+        whole = 0 < cells == len(rows) and cells == rows["layer"].nunique() * rows["head"].nunique()
+        identities[f"{protocol}: every layer and head stands once"] = whole
+        identities[f"{protocol}: entropy is at most the largest possible"] = (rows["entropy"] <= largest).all()
+    tables.must_hold(path, identities)

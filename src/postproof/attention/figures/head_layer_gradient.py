@@ -1,6 +1,7 @@
-"""Chart: entropy by layer with intervals, as posted and of real tokens; and the classes of heads by layer.
+"""Attention entropy by layer, with 95 % intervals over sentences, and how many heads of each class a layer has.
+Under the posted protocol and over real tokens alone; of one model.
 
-The first model of the table.
+The first model of the table is the one to be drawn.
 """
 
 from __future__ import annotations
@@ -13,18 +14,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from postproof import files, plotting
-from postproof.attention.head_looks import CLASSES, PROTOCOLS, model_name
-from postproof.errors import ArtefactError
+from postproof.attention.looks import CLASSES, PROTOCOLS, model_name
+from postproof.charts import palette, plotting
+from postproof.charts.palette import Look
+from postproof.core import tables
 
+TABLES = ("attention/heads_by_layer", "attention/head_limits")
 STATISTICS = ("entropy", "entropy_share")
-COUNTS = [f"{kind}_{basis}" for basis in ("posted", "reachable") for kind in CLASSES]
-NUMBERS = ["layer", "heads", *COUNTS] + [f"{name}{end}" for name in STATISTICS for end in ("", "_low", "_high")]
-LINES = {
-    "as_posted": "padded, mean over all rows (as posted)",
-    "padding_seen": "the same, padding not masked",
-    "real_tokens": "rows of real tokens only",
-}
 STACKS = {
     ("as_posted", "posted"): "as posted: padded, posted thresholds",
     ("real_tokens", "reachable"): "real tokens, thresholds moved to where they can be reached",
@@ -32,16 +28,14 @@ STACKS = {
 
 
 def add_arguments(parser) -> None:
-    plotting.add_figure_arguments(parser, "heads_by_layer", "head_limits")
+    plotting.add_arguments(parser, TABLES)
 
 
 def main(args) -> None:
-    layers_file, limits_file = args.tables
-    table = files.read_csv(layers_file, ["model", "protocol"], NUMBERS)
-    limits = files.read_csv(limits_file, ["model", "protocol"], ["entropy_limit", "sentences", "tokens_mean"])
+    table, limits = tables.read_all(args.tables, TABLES)
     model = table["model"].iloc[0]
     table, limits = table[table["model"] == model], limits[limits["model"] == model].set_index("protocol")
-    check(table, limits, layers_file)
+    check(table, limits, args.tables[0])
     plotting.style()
     figure = plt.figure(figsize=(13, 7))
     grid = figure.add_gridspec(2, 2)
@@ -52,7 +46,7 @@ def main(args) -> None:
         draw_stack(axes, table, *panel)
         axes.set_title(title, fontsize=10)
     figure.legend(
-        handles=[Patch(label=kind, edgecolor="white", **look) for kind, look in CLASSES.items()],
+        handles=[patch(look) for look in CLASSES.values()],
         loc="outside lower right", ncols=4, fontsize=9,
     )  # fmt: skip
     figure.suptitle(
@@ -63,17 +57,22 @@ def main(args) -> None:
     plotting.save(figure, args.out_svg, args.out_png)
 
 
+def patch(look: Look) -> Patch:
+    return Patch(facecolor=look.colour, hatch=look.hatch, edgecolor=palette.WHITE, label=look.short)
+
+
 def draw_lines(axes: Axes, table: pd.DataFrame, name: str, limits: pd.Series | None) -> None:
-    for protocol, label in LINES.items():
-        rows, look = table[table["protocol"] == protocol], PROTOCOLS[protocol]
-        axes.plot(rows["layer"], rows[name], markersize=4, label=label, **look)
-        axes.fill_between(rows["layer"], rows[f"{name}_low"], rows[f"{name}_high"], color=look["color"], alpha=0.2)
+    for protocol, look in PROTOCOLS.items():
+        rows = table[table["protocol"] == protocol]
+        axes.plot(rows["layer"], rows[name], color=look.colour, linestyle=look.line, marker=look.marker, markersize=4,
+                  label=look.long)  # fmt: skip
+        axes.fill_between(rows["layer"], rows[f"{name}_low"], rows[f"{name}_high"], color=look.colour, alpha=0.2)
         if limits is not None:
             axes.annotate(
                 f"{limits[protocol]:.2f}", (1, limits[protocol]), xycoords=("axes fraction", "data"), xytext=(4, 0),
-                textcoords="offset points", va="center", fontsize=8, color=look["color"], annotation_clip=False,
+                textcoords="offset points", va="center", fontsize=8, color=look.colour, annotation_clip=False,
             )  # fmt: skip
-            axes.axhline(limits[protocol], color=look["color"], linewidth=0.8, alpha=0.6)
+            axes.axhline(limits[protocol], color=look.colour, linewidth=0.8, alpha=0.6)
     axes.set(xlabel="layer", ylim=(0, None), xlim=(-0.6, table["layer"].max() + 0.6))
     axes.set_ylabel("entropy (nats)" if limits is not None else "share of the largest entropy")
     if limits is not None:
@@ -88,7 +87,8 @@ def draw_stack(axes: Axes, table: pd.DataFrame, protocol: str, basis: str) -> No
     bottom = np.zeros(len(rows))
     for kind, look in CLASSES.items():
         counts = rows[f"{kind}_{basis}"].to_numpy()
-        axes.bar(rows["layer"], counts, bottom=bottom, width=0.85, edgecolor="white", **look)
+        axes.bar(rows["layer"], counts, bottom=bottom, width=0.85, facecolor=look.colour, hatch=look.hatch,
+                 edgecolor=palette.WHITE)  # fmt: skip
         bottom += counts
     axes.set(xlabel="layer", ylabel="heads", xlim=(-0.6, len(rows) - 0.4), ylim=(0, 1.16 * bottom.max()))
     axes.set_yticks(range(0, int(bottom.max()) + 1, 3))
@@ -103,18 +103,17 @@ def draw_stack(axes: Axes, table: pd.DataFrame, protocol: str, basis: str) -> No
 
 def check(table: pd.DataFrame, limits: pd.DataFrame, path: Path) -> None:
     """Raises ArtefactError unless counts sum to the heads, intervals hold their means and no limit is exceeded."""
+    identities = {}
     for basis in ("posted", "reachable"):
-        if not (table[[f"{kind}_{basis}" for kind in CLASSES]].sum(axis=1) == table["heads"]).all():
-            raise ArtefactError("table breaks an identity", file=path, identity=f"{basis} classes sum to the heads")
+        sums = table[[f"{kind}_{basis}" for kind in CLASSES]].sum(axis=1)
+        identities[f"{basis} classes sum to the heads"] = (sums == table["heads"]).all()
     for name in STATISTICS:
         inside = table[name].between(table[f"{name}_low"] - 1e-9, table[f"{name}_high"] + 1e-9)
-        if not inside.all():
-            raise ArtefactError("table breaks an identity", file=path, identity=f"interval of {name} holds its mean")
-    for protocol in LINES:
+        identities[f"interval of {name} holds its mean"] = inside.all()
+    for protocol in PROTOCOLS:
         rows = table[table["protocol"] == protocol]
-        if protocol not in limits.index or sorted(rows["layer"]) != list(range(len(rows))) or rows.empty:
-            raise ArtefactError("table breaks an identity", file=path, protocol=protocol,
-                                identity="every layer stands once")  # fmt: skip
-        if (rows["entropy"] > limits.loc[protocol, "entropy_limit"] * (1 + 1e-6)).any():
-            raise ArtefactError("table breaks an identity", file=path, protocol=protocol,
-                                identity="entropy is at most the largest possible")  # fmt: skip
+        once = not rows.empty and sorted(rows["layer"]) == list(range(len(rows)))
+        identities[f"{protocol}: every layer stands once"] = once and protocol in limits.index
+        largest = limits["entropy_limit"].get(protocol, 0) * (1 + 1e-6)
+        identities[f"{protocol}: entropy is at most the largest possible"] = (rows["entropy"] <= largest).all()
+    tables.must_hold(path, identities)

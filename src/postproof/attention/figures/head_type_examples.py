@@ -1,4 +1,4 @@
-"""Chart: attention of one head per class that occurs, between the real tokens of one sentence."""
+"""One head of each class that occurs, on one sentence: what its queries attend to among the real tokens."""
 
 from __future__ import annotations
 
@@ -9,27 +9,25 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from postproof import files, plotting
-from postproof.attention.head_looks import CLASSES, model_name
-from postproof.errors import ArtefactError
+from postproof.attention.looks import CLASSES, model_name
+from postproof.charts import plotting
+from postproof.core import tables
 
+TABLES = ("attention/head_examples",)
 BASES = {
     "posted": "as posted: padded,\nposted thresholds",
     "reachable": "real tokens only,\nreachable thresholds",
 }
-LABELS = ["model", "basis", "class", "query_token", "key_token"]
-NUMBERS = ["heads_of_class", "layer", "head", "sentence", "query_position", "key_position", "weight"]
 
 
 def add_arguments(parser) -> None:
-    plotting.add_figure_arguments(parser, "head_examples")
+    plotting.add_arguments(parser, TABLES)
 
 
 def main(args) -> None:
-    (path,) = args.tables
-    table = files.read_csv(path, LABELS, NUMBERS)
+    (table,) = tables.read_all(args.tables, TABLES)
     panels = {panel: rows for panel, rows in table.groupby(["basis", "class"])}
-    check(table, panels, path)
+    check(table, panels, args.tables[0])
     tokens = list(table.drop_duplicates("query_position").sort_values("query_position")["query_token"])
     plotting.style()
     figure, grid = plt.subplots(2, len(CLASSES), figsize=(14, 7.6), sharex=True, sharey=True)
@@ -72,8 +70,7 @@ def check(table: pd.DataFrame, panels: dict, path: Path) -> None:
     tokens = table["query_position"].max() + 1
     triangle = [(query, key) for query in range(tokens) for key in range(query + 1)]
     labels = table[["query_position", "query_token"]].drop_duplicates()
-    identities = {"every token has one label": len(labels) == tokens and table[LABELS].notna().all(axis=None)}
-    identities["classes are known"] = set(panels) <= {(basis, kind) for basis in BASES for kind in CLASSES}
+    identities = {"every token has one label": len(labels) == tokens}
     for panel, rows in panels.items():
         name = " ".join(panel)
         cells = rows.sort_values(["query_position", "key_position"])[["query_position", "key_position"]]
@@ -81,6 +78,4 @@ def check(table: pd.DataFrame, panels: dict, path: Path) -> None:
         identities[f"{name}: one head"] = len(rows[["layer", "head"]].drop_duplicates()) == 1
         sums = rows.groupby("query_position")["weight"].sum()
         identities[f"{name}: rows sum to 1"] = np.allclose(sums, 1, atol=1e-4)
-    for identity, holds in identities.items():
-        if not holds:
-            raise ArtefactError("table breaks an identity", file=path, identity=identity)
+    tables.must_hold(path, identities)

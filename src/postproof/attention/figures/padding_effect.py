@@ -1,7 +1,8 @@
-"""Chart: entropy of real and of padding rows by layer, and what each adds to the mean over all rows.
+"""What padding contributes to the posted means: entropy of real rows and of padding rows by layer.
+For several tokens to pad with; above, padding is hidden by the mask (as posted), below it is seen; on the right, what
+each kind of rows adds to the mean over all rows.
 
-The first model of the table, and its rows of padding where another token pads. Above padding is hidden by the mask (as
-posted), below it is seen.
+The first model of the table is the one to be drawn, with its rows of padding where another token pads.
 """
 
 from __future__ import annotations
@@ -13,33 +14,24 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from postproof import files, plotting
-from postproof.attention.head_looks import PADDED_OTHERWISE, model_name
-from postproof.errors import ArtefactError
+from postproof.attention.looks import LOOKS, OTHER_PADDINGS, PADDED_OTHERWISE, model_name
+from postproof.charts import palette, plotting
+from postproof.charts.palette import Look
+from postproof.core import tables
 
-GROUPS = {
-    "real": {"color": "#0072B2", "label": "rows of real tokens"},
-    "padding": {"color": "#E69F00", "label": "rows of padding"},
-}
-OTHERS = [
-    {"color": "#D55E00", "linestyle": "--", "marker": "^"},
-    {"color": "#000000", "linestyle": ":", "marker": "D"},
-    {"color": "#CC79A7", "linestyle": "-.", "marker": "v"},
-]
-MARKERS = {"real": "o", "padding": "s"}
+TABLES = ("attention/padding_effect",)
+GROUPS = {"real": LOOKS["real_tokens"], "padding": LOOKS["padding"]}
+NAMES = {"real": "rows of real tokens", "padding": "rows of padding"}
 PADDINGS = {"hidden": "padding masked (as posted)", "seen": "padding not masked"}
-NUMBERS = ["layer", "padding_rows_share", "entropy", "padding_part_share", "real_part", "padding_part"] + [
-    f"{group}_{name}" for group in GROUPS for name in ("entropy", "low", "high")
-]
 
 
 def add_arguments(parser) -> None:
-    plotting.add_figure_arguments(parser, "padding_effect")
+    plotting.add_arguments(parser, TABLES)
 
 
 def main(args) -> None:
     (path,) = args.tables
-    table = files.read_csv(path, ["model", "padding", "pad_token"], NUMBERS)
+    (table,) = tables.read_all(args.tables, TABLES)
     model = table["model"].iloc[0]
     padded_otherwise = table[table["model"].str.startswith(model + PADDED_OTHERWISE)]
     for _, rows in padded_otherwise.groupby("model"):
@@ -70,21 +62,25 @@ def main(args) -> None:
 
 def draw_rows(axes: Axes, rows: pd.DataFrame) -> None:
     for group, look in GROUPS.items():
-        axes.plot(rows["layer"], rows[f"{group}_entropy"], marker=MARKERS[group], markersize=4, **look)
-        axes.fill_between(rows["layer"], rows[f"{group}_low"], rows[f"{group}_high"], color=look["color"], alpha=0.25)
+        axes.plot(rows["layer"], rows[f"{group}_entropy"], label=NAMES[group], **as_line(look))
+        axes.fill_between(rows["layer"], rows[f"{group}_low"], rows[f"{group}_high"], color=look.colour, alpha=0.25)
 
 
 def draw_others(axes: Axes, table: pd.DataFrame) -> None:
-    for (_, rows), look in zip(table.groupby("model"), OTHERS):
+    for (_, rows), look in zip(table.groupby("model"), OTHER_PADDINGS.values()):
         label = f"rows of padding, padded with “{rows['pad_token'].iloc[0]}”"
-        axes.plot(rows["layer"], rows["padding_entropy"], linewidth=1.4, markersize=4, label=label, **look)
+        axes.plot(rows["layer"], rows["padding_entropy"], linewidth=1.4, label=label, **as_line(look))
+
+
+def as_line(look: Look) -> dict:
+    return {"color": look.colour, "linestyle": look.line, "marker": look.marker, "markersize": 4}
 
 
 def draw_parts(axes: Axes, rows: pd.DataFrame) -> None:
     bottom = np.zeros(len(rows))
     for group, look in GROUPS.items():
         part = rows[f"{group}_part"].to_numpy()
-        axes.bar(rows["layer"], part, bottom=bottom, width=0.85, edgecolor="white", **look)
+        axes.bar(rows["layer"], part, bottom=bottom, width=0.85, color=look.colour, edgecolor=palette.WHITE)
         bottom += part
     axes.grid(axis="x", visible=False)
 
@@ -111,6 +107,4 @@ def check(table: pd.DataFrame, path: Path) -> None:
     identities["real rows are the same either way"] = set(PADDINGS) <= set(by_padding.columns) and np.allclose(
         by_padding["hidden"], by_padding["seen"], atol=1e-6
     )
-    for identity, holds in identities.items():
-        if not holds:
-            raise ArtefactError("table breaks an identity", file=path, identity=identity)
+    tables.must_hold(path, identities)

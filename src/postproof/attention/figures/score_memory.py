@@ -1,4 +1,7 @@
-"""Chart: peak bytes of one attention layer over the sequence, by part, with its fit; and far beyond, beside sdpa."""
+"""Peak memory of one attention layer over the sequence, by the CUDA caching allocator's rules.
+What is held at the peak, fits of second degree, one score matrix by formula, and scaled_dot_product_attention beside
+it; measured points where a machine has them.
+"""
 
 from __future__ import annotations
 
@@ -9,46 +12,26 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from postproof import files, measured, plotting
-from postproof.errors import ArtefactError
-from postproof.measured import Measured
-from postproof.variants import Variant
+from postproof.attention.looks import ATTENTIONS, LOOKS, PARTS
+from postproof.charts import on_machines, palette, plotting
+from postproof.charts.on_machines import Measured
+from postproof.core import files, tables
 
-LABELS = ["attention", "part"]
-NUMBERS = ["sequence", "d_model", "heads", "batch", "part_bytes", "held_bytes", "peak_bytes", "after_bytes",
-           "reserved_bytes", "scores_formula_bytes"]  # fmt: skip
-FIT_NUMBERS = ["degree", "fit_longest_tokens", "constant_bytes", "bytes_per_token", "bytes_per_token2",
-               "score_matrices", "max_error_bytes", "max_relative_error", "longest_relative_error"]  # fmt: skip
+TABLES = ("attention/score_memory", "attention/score_memory_fit")
+MEASURED = ("score_memory",)
 MEASURED_NUMBERS = ["sequence", "d_model", "heads", "batch", "scores_formula_bytes", "peak_bytes"]
 MB, GB = 10**6, 10**9
-ATTENTIONS = {
-    variant.stem: variant
-    for variant in [
-        Variant("plain_all_kept", "all kept", "plain, every intermediate kept", "#D55E00", "^"),
-        Variant("plain", "plain", "plain, let go as soon as may be", "#0072B2", "o"),
-        Variant("sdpa", "sdpa", "scaled_dot_product_attention", "#000000", "D"),
-    ]
-}
-# From the dark and constant to the light and quadratic, with hatches for print in grey.
-PARTS = {
-    "parameters": ("parameters", "#000000", ""),
-    "activations": ("input, q, k, v, output", "#009E73", ""),
-    "mask": ("causal mask", "#CC79A7", ""),
-    "scores": ("scores", "#E69F00", "//"),
-    "weights": ("weights", "#56B4E9", ""),
-    "dropout_mask": ("dropout's mask", "#F0E442", ".."),
-}
 BAR_WIDTH_SHARE = 0.026  # of the posted range, so that the bars of its two shortest lengths stand apart
 
 
 def add_arguments(parser) -> None:
-    plotting.add_figure_arguments(parser, "score_memory", "score_memory_fit")
-    parser.add_argument("--measured", type=Path, nargs="*", default=[], help="CSVs of score_memory, one a machine")
+    plotting.add_arguments(parser, TABLES, MEASURED)
 
 
 def main(args) -> None:
-    table, fits = read(*args.tables)
-    machines = measured.read_all(filter(has_bytes, args.measured), ["attention"], MEASURED_NUMBERS)
+    table, fits = tables.read_all(args.tables, TABLES)
+    check(table, fits, *args.tables)
+    machines = on_machines.read_all(filter(has_bytes, args.measured), ["attention"], MEASURED_NUMBERS)
     for machine in machines:
         check_measured(machine, table)
     plotting.style()
@@ -77,14 +60,16 @@ def draw_split(axes: Axes, table: pd.DataFrame, fits: pd.DataFrame, machines: li
         look = ATTENTIONS[attention]
         parts = rows[rows["attention"] == attention].pivot(index="sequence", columns="part", values="part_bytes") / MB
         base = 0 * parts["parameters"]
-        for part, (label, colour, hatch) in PARTS.items():
-            handles[label] = axes.bar(parts.index + side * width / 2, parts[part], width, bottom=base, color=colour,
-                                      hatch=hatch, edgecolor="black", linewidth=0.3)  # fmt: skip
+        for part, of_part in PARTS.items():
+            handles[of_part.long] = axes.bar(
+                parts.index + side * width / 2, parts[part], width, bottom=base, color=of_part.colour,
+                hatch=of_part.hatch, edgecolor=palette.BLACK, linewidth=0.3,
+            )  # fmt: skip
             base = base + parts[part]
         fit = fits[(fits["attention"] == attention) & (fits["degree"] == 2)].iloc[0]
         n = np.linspace(rows["sequence"].min(), longest, 200)
         label = f"{look.short}: fit of second degree, {fit['score_matrices']:.2f} score matrices × n²"
-        (handles[label],) = axes.plot(n, polynomial(fit, n) / MB, color=look.colour, linestyle="--", linewidth=1.8)
+        (handles[label],) = axes.plot(n, polynomial(fit, n) / MB, color=look.colour, linestyle=look.line, linewidth=1.8)
         for machine in machines:
             found = machine.table[(machine.table["attention"] == attention) & (machine.table["sequence"] <= longest)]
             axes.plot(found["sequence"] + side * width / 2, found["peak_bytes"] / MB, linestyle="none",
@@ -92,10 +77,15 @@ def draw_split(axes: Axes, table: pd.DataFrame, fits: pd.DataFrame, machines: li
         top = base[longest]
         axes.annotate(f"{look.short}: {top:.0f} MB", (longest + side * width, top), (0, 9), ha="right",
                       textcoords="offset points", fontsize=9, color=look.colour)  # fmt: skip
-    formula = rows.drop_duplicates("sequence")
-    axes.plot(n, formula["scores_formula_bytes"].iloc[-1] / MB * (n / longest) ** 2, color="0.35", linestyle=":")
-    (handles["one score matrix of each head, by formula"],) = axes.plot(
-        formula["sequence"], formula["scores_formula_bytes"] / MB, color="0.35", linestyle="none", marker="x"
+    formula, look = rows.drop_duplicates("sequence"), LOOKS["formula"]
+    square = formula["scores_formula_bytes"].iloc[-1] / MB * (n / longest) ** 2
+    axes.plot(n, square, color=look.colour, linestyle=look.line)
+    (handles[look.long],) = axes.plot(
+        formula["sequence"],
+        formula["scores_formula_bytes"] / MB,
+        color=look.colour,
+        linestyle="none",
+        marker=look.marker,
     )
     axes.set_xticks(formula["sequence"], [f"{n}" for n in formula["sequence"]], rotation=45)
     axes.grid(axis="x", visible=False)
@@ -112,7 +102,7 @@ def draw_growth(axes: Axes, table: pd.DataFrame, fits: pd.DataFrame, machines: l
         degree = 1 if attention == "sdpa" else 2
         fit = fits[(fits["attention"] == attention) & (fits["degree"] == degree)].iloc[0]
         n = np.geomspace(rows["sequence"].min(), rows["sequence"].max(), 200)
-        axes.plot(n, polynomial(fit, n) / GB, color=look.colour, linestyle="--", linewidth=1)
+        axes.plot(n, polynomial(fit, n) / GB, color=look.colour, linestyle=look.line, linewidth=1)
         axes.plot(rows["sequence"], rows["peak_bytes"] / GB, color=look.colour, marker=look.marker, linestyle="none",
                   label=look.long)  # fmt: skip
         last = rows.iloc[-1]
@@ -124,9 +114,9 @@ def draw_growth(axes: Axes, table: pd.DataFrame, fits: pd.DataFrame, machines: l
             found = machine.table[machine.table["attention"] == attention]
             axes.plot(found["sequence"], found["peak_bytes"] / GB, linestyle="none", marker=look.marker, markersize=11,
                       markerfacecolor="none", color=look.colour)  # fmt: skip
-    formula = totals.drop_duplicates("sequence")
-    axes.plot(formula["sequence"], formula["scores_formula_bytes"] / GB, color="0.35", linestyle=":", marker="x",
-              linewidth=1.5, label="one score matrix of each head, by formula")  # fmt: skip
+    formula, look = totals.drop_duplicates("sequence"), LOOKS["formula"]
+    axes.plot(formula["sequence"], formula["scores_formula_bytes"] / GB, color=look.colour, linestyle=look.line,
+              marker=look.marker, linewidth=1.5, label=look.long)  # fmt: skip
     lengths = formula["sequence"].tolist()
     axes.set(xscale="log", yscale="log", xlabel="sequence n (tokens, logarithmic)", ylabel="peak (GB, logarithmic)")
     axes.set_xticks(lengths, [f"{n // 1024}k" if n % 1024 == 0 else f"{n}" for n in lengths])
@@ -144,45 +134,33 @@ def polynomial(fit: pd.Series, n: np.ndarray) -> np.ndarray:
     return fit["constant_bytes"] + fit["bytes_per_token"] * n + fit["bytes_per_token2"] * n**2
 
 
-def read(path: Path, fit_path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The tables of attention.score_memory.
-
-    Raises ArtefactError when a part is missing, parts do not add up, or a polynomial is not that of the peaks.
-    """
-    table = files.read_csv(path, LABELS, NUMBERS)
-    fits = files.read_csv(fit_path, ["attention"], FIT_NUMBERS)
+def check(table: pd.DataFrame, fits: pd.DataFrame, path: Path, fit_path: Path) -> None:
+    """Raises ArtefactError when a part is missing, parts do not add up, or a polynomial is not that of the peaks."""
     groups = table.groupby(["attention", "sequence"])
     totals = groups[["peak_bytes", "held_bytes", "reserved_bytes", "scores_formula_bytes"]]
     first = totals.first()
+    held, peak, reserved = (first[f"{which}_bytes"] for which in ("held", "peak", "reserved"))
     n, heads = table["sequence"], table["heads"]
     lengths = table.groupby("attention")["sequence"].agg(set)
+    parts = (groups["part"].agg(set) == PARTS.keys()).all()
+    once = not table.duplicated(["attention", "sequence", "part"]).any()
+    sizes = table[["d_model", "heads", "batch"]].drop_duplicates()
     identities = {
-        "attentions and parts are known, each once": (
-            path, set(table["attention"]) == ATTENTIONS.keys() and (groups["part"].agg(set) == PARTS.keys()).all()
-            and not table.duplicated(["attention", "sequence", "part"]).any()
-        ),
-        "every attention has the same lengths": (path, all(each == lengths.iloc[0] for each in lengths)),
-        "one layer and one peak": (
-            path, (totals.nunique() == 1).all(axis=None)
-            and len(table[["d_model", "heads", "batch"]].drop_duplicates()) == 1
-        ),
-        "parts add up to the peak": (path, (groups["part_bytes"].sum() == first["peak_bytes"]).all()),
-        "held <= peak <= reserved": (
-            path, (first["held_bytes"] <= first["peak_bytes"]).all()
-            and (first["peak_bytes"] <= first["reserved_bytes"]).all()
-        ),
-        "a score matrix is heads x n^2 x 4 bytes": (path, (table["scores_formula_bytes"] == 4 * heads * n**2).all()),
-        "fits are there for each attention": (
-            fit_path, not fits.duplicated(["attention", "degree"]).any()
-            and {(a, d) for a in ATTENTIONS for d in (1, 2)} <= set(zip(fits["attention"], fits["degree"]))
-            and fits["fit_longest_tokens"].nunique() == 1
-        ),
-        "fits are those of the peaks": (fit_path, all(is_fit_of(fit, first) for _, fit in fits.iterrows())),
-    }  # fmt: skip
-    for identity, (file, holds) in identities.items():
-        if not holds:
-            raise ArtefactError("table breaks an identity", file=file, identity=identity)
-    return table, fits
+        "every attention and part is there, once": set(table["attention"]) == ATTENTIONS.keys() and parts and once,
+        "every attention has the same lengths": all(each == lengths.iloc[0] for each in lengths),
+        "one layer and one peak": (totals.nunique() == 1).all(axis=None) and len(sizes) == 1,
+        "parts add up to the peak": (groups["part_bytes"].sum() == peak).all(),
+        "held <= peak <= reserved": (held <= peak).all() and (peak <= reserved).all(),
+        "a score matrix is heads x n^2 x 4 bytes": (table["scores_formula_bytes"] == 4 * heads * n**2).all(),
+    }
+    tables.must_hold(path, identities)
+    there = set(zip(fits["attention"], fits["degree"])) == {(a, d) for a in ATTENTIONS for d in (1, 2)}
+    identities = {
+        "fits are there for each attention": there and not fits.duplicated(["attention", "degree"]).any(),
+        "fits are up to one length": fits["fit_longest_tokens"].nunique() == 1,
+        "fits are those of the peaks": all(is_fit_of(fit, first) for _, fit in fits.iterrows()),
+    }
+    tables.must_hold(fit_path, identities)
 
 
 def is_fit_of(fit: pd.Series, totals: pd.DataFrame) -> bool:

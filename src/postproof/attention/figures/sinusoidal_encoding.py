@@ -1,4 +1,4 @@
-"""Chart: the sinusoidal encoding as a heatmap, its fastest and slowest waves, and the length of every wave."""
+"""The sinusoidal encoding of positions, sines and cosines apart, and the wavelength of each pair of dimensions."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from postproof import files, plotting
-from postproof.errors import ArtefactError
+from postproof.attention.looks import LOOKS
+from postproof.charts import palette, plotting
+from postproof.core import tables
 
-WAVE_NUMBERS = ["pair", "sine_dimension", "cosine_dimension", "rate_rad_per_position", "wavelength_positions",
-                "turns_in_base"]  # fmt: skip
-FAST, SLOW, BASE = "#0072B2", "#D55E00", "black"
+TABLES = ("attention/sinusoidal_encoding", "attention/sinusoidal_wavelengths")
+FASTEST, SLOWEST = LOOKS["fastest"], LOOKS["slowest"]
 
 
 def add_arguments(parser) -> None:
-    plotting.add_figure_arguments(parser, "sinusoidal_encoding", "sinusoidal_wavelengths")
+    plotting.add_arguments(parser, TABLES)
 
 
 def main(args) -> None:
-    table, waves = read(*args.tables)
+    table, waves = tables.read_all(args.tables, TABLES)
+    check(table, waves, *args.tables)
     plotting.style()
     figure, panels = plt.subplot_mosaic(
         [["sine", "wave"], ["cosine", "length"]], figsize=(13.5, 7), width_ratios=[1.25, 1]
@@ -55,15 +56,15 @@ def draw_ends(axes: Axes, table: pd.DataFrame, waves: pd.DataFrame) -> None:
     first, last = waves.iloc[0], waves.iloc[-1]
     longest = min(table["position"].max(), 26)
     t = np.linspace(0, longest, 500)
-    axes.plot(t, np.sin(first["rate_rad_per_position"] * t), color=FAST, linewidth=1, alpha=0.6)
-    for wave, colour, marker in ((first, FAST, "o"), (last, SLOW, "s")):
+    axes.plot(t, np.sin(first["rate_rad_per_position"] * t), color=FASTEST.colour, linewidth=1, alpha=0.6)
+    for wave, look in ((first, FASTEST), (last, SLOWEST)):
         rows = table[(table["dimension"] == wave["sine_dimension"]) & (table["position"] <= longest)]
-        axes.plot(rows["position"], rows["value"], color=colour, marker=marker, markersize=5, linestyle="none",
+        axes.plot(rows["position"], rows["value"], color=look.colour, marker=look.marker, markersize=5, linestyle="",
                   label=f"dimension {wave['sine_dimension']:.0f}: "
                         f"one cycle in {wave['wavelength_positions']:,.2f} positions")  # fmt: skip
     length = first["wavelength_positions"]
-    axes.annotate("", (0, -1.18), (length, -1.18), arrowprops={"arrowstyle": "<->", "color": FAST})
-    axes.text(length / 2, -1.25, f"{length:.2f}", color=FAST, ha="center", va="top", fontsize=9)
+    axes.annotate("", (0, -1.18), (length, -1.18), arrowprops={"arrowstyle": "<->", "color": FASTEST.colour})
+    axes.text(length / 2, -1.25, f"{length:.2f}", color=FASTEST.colour, ha="center", va="top", fontsize=9)
     axes.set(xlabel="position (tokens)", ylabel="value", ylim=(-1.6, 1.75))
     axes.legend(loc="upper right", fontsize=9)
     axes.set_title("fastest and slowest sine", fontsize=10)
@@ -72,53 +73,38 @@ def draw_ends(axes: Axes, table: pd.DataFrame, waves: pd.DataFrame) -> None:
 def draw_lengths(axes: Axes, waves: pd.DataFrame) -> None:
     base = waves["turns_in_base"].iloc[0] * waves["wavelength_positions"].iloc[0]
     within = int((waves["wavelength_positions"] <= base).sum())
-    axes.plot(waves["sine_dimension"], waves["wavelength_positions"], color=BASE, linewidth=2)
-    axes.axhline(base, color="0.4", linestyle="--", linewidth=1)
+    axes.plot(waves["sine_dimension"], waves["wavelength_positions"], color=palette.BLACK, linewidth=2)
+    axes.axhline(base, color=palette.DARK_GREY, linestyle="--", linewidth=1)
     axes.annotate(f"within {base:,.0f} positions {within} of {len(waves)}\npairs turn at least once",
                   (0, base), (2, 4), textcoords="offset points", fontsize=9)  # fmt: skip
-    for wave, colour, marker, offset, side in (
-        (waves.iloc[0], FAST, "o", (10, -2), "left"), (waves.iloc[-1], SLOW, "s", (-8, 4), "right"),
-    ):  # fmt: skip
-        axes.plot(wave["sine_dimension"], wave["wavelength_positions"], color=colour, marker=marker, markersize=7)
-        axes.annotate(f"{wave['wavelength_positions']:,.2f}", (wave["sine_dimension"], wave["wavelength_positions"]),
-                      offset, textcoords="offset points", fontsize=9, ha=side, color=colour)  # fmt: skip
+    ends = [(waves.iloc[0], FASTEST, (10, -2), "left"), (waves.iloc[-1], SLOWEST, (-8, 4), "right")]
+    for wave, look, offset, side in ends:
+        place = wave["sine_dimension"], wave["wavelength_positions"]
+        axes.plot(*place, color=look.colour, marker=look.marker, markersize=7)
+        axes.annotate(f"{wave['wavelength_positions']:,.2f}", place, offset, textcoords="offset points", fontsize=9,
+                      ha=side, color=look.colour)  # fmt: skip
     axes.set(yscale="log", xlabel="dimension of the sine", ylabel="positions (logarithmic)")
     axes.set_ylim(top=4 * waves["wavelength_positions"].max())
     axes.set_title("wavelength: positions for one full cycle", fontsize=10)
 
 
-def read(path: Path, waves_path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The tables of attention.sinusoidal_encoding.
-
-    Raises ArtefactError when a cell is missing, or values, rates and wavelengths do not belong together.
-    """
-    table = files.read_csv(path, numbers=["position", "dimension", "value"])
-    waves = files.read_csv(waves_path, numbers=WAVE_NUMBERS)
+def check(table: pd.DataFrame, waves: pd.DataFrame, path: Path, waves_path: Path) -> None:
+    """Raises ArtefactError when a cell is missing, or values, rates and wavelengths do not belong together."""
     positions, dimensions = table["position"].max() + 1, table["dimension"].max() + 1
     whole = len(table) == positions * dimensions and not table.duplicated(["position", "dimension"]).any()
-    rates = np.repeat(waves["rate_rad_per_position"].to_numpy(), 2)
+    tables.must_hold(path, {"each position and dimension once": whole and positions > 1})
     turned = waves["turns_in_base"] * waves["wavelength_positions"]
+    even = waves["sine_dimension"].tolist() == list(range(0, 2 * len(waves), 2))
+    cycles = waves["wavelength_positions"] * waves["rate_rad_per_position"]
     identities = {
-        "each position and dimension once": (path, whole and positions > 1),
-        "wavelength x rate = 2 pi": (
-            waves_path, np.allclose(waves["wavelength_positions"] * waves["rate_rad_per_position"], 2 * np.pi)
-        ),
-        "one base for all waves": (waves_path, np.allclose(turned, turned.iloc[0])),
-        "pairs are dimensions 2k and 2k + 1": (
-            waves_path,
-            waves["sine_dimension"].tolist() == list(range(0, 2 * len(waves), 2))
-            and (waves["cosine_dimension"] == waves["sine_dimension"] + 1).all(),
-        ),
-        "as many dimensions as waves have": (waves_path, dimensions == 2 * len(waves)),
-    }  # fmt: skip
-    if whole and dimensions == len(rates):
-        angle = table["position"] * rates[table["dimension"].astype(int)]
-        expected = np.where(table["dimension"] % 2 == 0, np.sin(angle), np.cos(angle))
-        identities["values are sin and cos of position x rate"] = (
-            path,
-            np.allclose(table["value"], expected, atol=1e-6),
-        )
-    for identity, (file, holds) in identities.items():
-        if not holds:
-            raise ArtefactError("table breaks an identity", file=file, identity=identity)
-    return table, waves
+        "wavelength x rate = 2 pi": np.allclose(cycles, 2 * np.pi),
+        "one base for all waves": np.allclose(turned, turned.iloc[0]),
+        "pairs are dimensions 2k and 2k + 1": even and (waves["cosine_dimension"] == waves["sine_dimension"] + 1).all(),
+        "as many dimensions as waves have": dimensions == 2 * len(waves),
+    }
+    tables.must_hold(waves_path, identities)
+    rates = np.repeat(waves["rate_rad_per_position"].to_numpy(), 2)
+    angle = table["position"] * rates[table["dimension"].astype(int)]
+    expected = np.where(table["dimension"] % 2 == 0, np.sin(angle), np.cos(angle))
+    close = np.allclose(table["value"], expected, atol=1e-6)
+    tables.must_hold(path, {"values are sin and cos of position x rate": close})

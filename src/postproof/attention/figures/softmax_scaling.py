@@ -1,4 +1,6 @@
-"""Chart: scores and softmax over d_k with and without 1 / sqrt(d_k), and one wide head against several narrow ones."""
+"""Scores of random queries and keys over the dimension of a head, with and without division by its root.
+Their spread, what softmax makes of them, one wide head against narrow ones, and what both cost.
+"""
 
 from __future__ import annotations
 
@@ -9,29 +11,21 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from postproof import files, plotting
-from postproof.errors import ArtefactError
-from postproof.variants import Variant
+from postproof.attention.looks import LOOKS, SCALINGS
+from postproof.charts import palette, plotting
+from postproof.core import tables
 
-NUMBERS = ["d_head", "rows", "keys", "expected_rms", "score_rms", "score_mean_abs", "largest_weight", "entropy_nats",
-           "largest_entropy_nats", "gradient_trace", "saturated_share"]  # fmt: skip
-HEAD_NUMBERS = [*NUMBERS[:1], *NUMBERS[3:], "heads", "d_model", "flops_formula", "flops_counted", "scores"]
-LOOKS = {
-    variant.stem: variant
-    for variant in [
-        Variant("none", "q·k", "without scaling", "#D55E00", "s"),
-        Variant("inverse_root", "q·k / √d_k", "divided by √d_k", "#0072B2", "o"),
-    ]
-}
+TABLES = ("attention/softmax_scaling", "attention/softmax_heads")
 SPREAD_ERRORS = 6  # standard errors that a root mean square may stray by: one table in millions is refused by chance
 
 
 def add_arguments(parser) -> None:
-    plotting.add_figure_arguments(parser, "softmax_scaling", "softmax_heads")
+    plotting.add_arguments(parser, TABLES)
 
 
 def main(args) -> None:
-    table, heads = read(*args.tables)
+    table, heads = tables.read_all(args.tables, TABLES)
+    check(table, heads, *args.tables)
     plotting.style()
     figure, panels = plt.subplots(2, 2, figsize=(12.5, 9))
     draw_spread(panels[0, 0], table)
@@ -44,7 +38,7 @@ def main(args) -> None:
 
 
 def draw_spread(axes: Axes, table: pd.DataFrame) -> None:
-    for scaling, look in LOOKS.items():
+    for scaling, look in SCALINGS.items():
         rows = table[table["scaling"] == scaling]
         axes.plot(rows["d_head"], rows["expected_rms"], color=look.colour, linewidth=1)
         axes.plot(rows["d_head"], rows["score_rms"], color=look.colour, marker=look.marker, linestyle="none",
@@ -60,7 +54,7 @@ def draw_spread(axes: Axes, table: pd.DataFrame) -> None:
 
 
 def draw_softmax(axes: Axes, table: pd.DataFrame) -> None:
-    for scaling, look in LOOKS.items():
+    for scaling, look in SCALINGS.items():
         rows = table[table["scaling"] == scaling]
         lines = {"-": ("largest weight", rows["largest_weight"]), ":": ("gradient left", rows["gradient_trace"]),
                  "--": ("entropy / ln(keys)", rows["entropy_nats"] / rows["largest_entropy_nats"])}  # fmt: skip
@@ -76,11 +70,11 @@ def draw_softmax(axes: Axes, table: pd.DataFrame) -> None:
 def draw_heads(axes: Axes, heads: pd.DataFrame) -> None:
     splits = heads["heads"].drop_duplicates().tolist()
     width = 0.38
-    for index, (scaling, look) in enumerate(LOOKS.items()):
+    for index, (scaling, look) in enumerate(SCALINGS.items()):
         rows = heads[heads["scaling"] == scaling].set_index("heads").loc[splits]
         places = np.arange(len(splits)) + (index - 0.5) * width
-        bars = axes.bar(places, rows["largest_weight"], width, color=look.colour, edgecolor="black", linewidth=0.5,
-                        hatch="" if index else "//", label=look.long)  # fmt: skip
+        bars = axes.bar(places, rows["largest_weight"], width, color=look.colour, edgecolor=palette.BLACK,
+                        linewidth=0.5, hatch=look.hatch, label=look.long)  # fmt: skip
         axes.bar_label(bars, fmt="%.2f", fontsize=9, padding=2)
     label_splits(axes, heads)
     axes.set(ylabel="largest weight of a query (mean)", ylim=(0, 1.25))
@@ -93,12 +87,14 @@ def draw_cost(axes: Axes, heads: pd.DataFrame) -> None:
     places, width = np.arange(len(rows)), 0.38
     one = rows.iloc[0]
     millions = one["flops_counted"] / 1e6
-    for index, (column, colour, label) in enumerate((
-        ("flops_counted", "#009E73", f"FLOPs of products, as torch counts them ({millions:.1f} million)"),
-        ("scores", "#E69F00", f"scores in memory and in softmax ({one['scores']:,.0f} numbers with one head)"),
-    )):  # fmt: skip
-        bars = axes.bar(places + (index - 0.5) * width, rows[column] / one[column], width, color=colour,
-                        edgecolor="black", linewidth=0.5, hatch="" if index else "//", label=label)  # fmt: skip
+    labels = {
+        "flops_counted": f"FLOPs of products, as torch counts them ({millions:.1f} million)",
+        "scores": f"scores in memory and in softmax ({one['scores']:,.0f} numbers with one head)",
+    }
+    for index, (column, label) in enumerate(labels.items()):
+        look = LOOKS[column]
+        bars = axes.bar(places + (index - 0.5) * width, rows[column] / one[column], width, color=look.colour,
+                        edgecolor=palette.BLACK, linewidth=0.5, hatch=look.hatch, label=label)  # fmt: skip
         axes.bar_label(bars, fmt="%.0f", fontsize=9, padding=2)
     label_splits(axes, heads)
     axes.set(ylabel=f"times that of {one['heads']:.0f} head", ylim=(0, 1.3 * (rows["scores"] / one["scores"]).max()))
@@ -122,48 +118,27 @@ def label_splits(axes: Axes, heads: pd.DataFrame) -> None:
     axes.set_axisbelow(True)
 
 
-def read(path: Path, heads_path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The tables of attention.softmax_scaling.
-
-    Raises ArtefactError when a scaling is missing, or an expectation, a share or a cost breaks its formula.
-    """
-    table = files.read_csv(path, ["scaling"], NUMBERS)
-    heads = files.read_csv(heads_path, ["scaling", "keys"], HEAD_NUMBERS)
+def check(table: pd.DataFrame, heads: pd.DataFrame, path: Path, heads_path: Path) -> None:
+    """Raises ArtefactError when a scaling is missing, or an expectation, an entropy or a cost breaks its formula."""
     for file, rows, key in ((path, table, "d_head"), (heads_path, heads, "heads")):
         expected = np.where(rows["scaling"] == "none", np.sqrt(rows["d_head"]), 1)
+        both = (rows.groupby(key)["scaling"].agg(set) == SCALINGS.keys()).all()
         identities = {
-            f"each {key} with and without scaling, once": (
-                file, (rows.groupby(key)["scaling"].agg(set) == LOOKS.keys()).all()
-                and not rows.duplicated([key, "scaling"]).any()
-            ),
-            "expected spread is sqrt(d_k), or 1 when scaled": (file, np.allclose(rows["expected_rms"], expected)),
-            "largest weight, gradient and entropy are within their limits": (
-                file, rows["largest_weight"].between(0, 1).all() and rows["gradient_trace"].between(0, 1).all()
-                and (rows["entropy_nats"] <= rows["largest_entropy_nats"]).all()
-            ),
-        }  # fmt: skip
-        must_hold(identities)
+            f"each {key} with and without scaling, once": both and not rows.duplicated([key, "scaling"]).any(),
+            "expected spread is sqrt(d_k), or 1 when scaled": np.allclose(rows["expected_rms"], expected),
+            "entropy is at most the largest": (rows["entropy_nats"] <= rows["largest_entropy_nats"]).all(),
+        }
+        tables.must_hold(file, identities)
     # Given q, S scores are normal with variance |q|^2, which is chi-squared of d_k: the variance of their mean square,
     # over d_k^2, is (1 + 2 / d_k)(1 + 2 / S) - 1, and a root strays by half as much as its square.
     variance = ((1 + 2 / table["d_head"]) * (1 + 2 / table["keys"]) - 1) / table["rows"]
     close = np.abs(table["score_rms"] / table["expected_rms"] - 1) <= SPREAD_ERRORS * np.sqrt(variance) / 2
+    tables.must_hold(path, {"spread is the expected one": close.all()})
     T, D = heads["keys"], heads["d_model"]
     identities = {
-        "spread is the expected one": (path, close.all()),
-        "heads times d_k is d_model": (heads_path, (heads["heads"] * heads["d_head"] == D).all()),
-        "FLOPs are 8 T D^2 + 4 T^2 D": (heads_path, (heads["flops_formula"] == 8 * T * D**2 + 4 * T**2 * D).all()),
-        "counted FLOPs are those of the formula": (
-            heads_path,
-            (heads["flops_formula"] == heads["flops_counted"]).all(),
-        ),
-        "scores are H T^2": (heads_path, (heads["scores"] == heads["heads"] * T**2).all()),
+        "heads times d_k is d_model": (heads["heads"] * heads["d_head"] == D).all(),
+        "FLOPs are 8 T D^2 + 4 T^2 D": (heads["flops_formula"] == 8 * T * D**2 + 4 * T**2 * D).all(),
+        "counted FLOPs are those of the formula": (heads["flops_formula"] == heads["flops_counted"]).all(),
+        "scores are H T^2": (heads["scores"] == heads["heads"] * T**2).all(),
     }
-    must_hold(identities)
-    return table, heads
-
-
-def must_hold(identities: dict[str, tuple[Path, bool]]) -> None:
-    """Raises ArtefactError with the first identity that its table breaks."""
-    for identity, (file, holds) in identities.items():
-        if not holds:
-            raise ArtefactError("table breaks an identity", file=file, identity=identity)
+    tables.must_hold(heads_path, identities)

@@ -1,4 +1,6 @@
-"""Chart: how much worse a real Llama predicts with one of its techniques at a time switched off or changed."""
+"""Perplexity of SmolLM2-135M with one technique changed at a time, relative to the model as trained, on two texts. The
+weights were trained with all of them, so this says what these weights rely on.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +9,12 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from postproof import files, plotting
-from postproof.errors import ArtefactError
+from postproof.charts import palette, plotting
+from postproof.core import tables
+from postproof.core.errors import ArtefactError
+from postproof.llama2.looks import TEXTS
+
+TABLES = ("llama2/ablation",)
 
 # (technique, variant), in the order of the rows from the top; braces are filled from the table.
 LABELS = {
@@ -21,16 +27,12 @@ LABELS = {
     ("kv_heads", "repeated"): "KV heads: {trained.kv_heads:.0f} repeated to {kv_heads:.0f} (MHA)",
     ("kv_heads", "mean"): "KV heads: {trained.kv_heads:.0f} averaged to {kv_heads:.0f} (MQA)",
 }
-LOOKS = {
-    "shakespeare": {"color": "#0072B2", "marker": "o", "label": "start of a Shakespeare play"},
-    "plain_english": {"color": "#E69F00", "marker": "s", "label": "a page of our own, unseen"},
-}
 SAME = [("rope", "starts_late"), ("kv_heads", "repeated")]  # of which mathematics says that nothing changes
 TOLERANCE = 1e-4
 
 
 def add_arguments(parser) -> None:
-    plotting.add_figure_arguments(parser, "ablation")
+    plotting.add_arguments(parser, TABLES)
 
 
 def main(args) -> None:
@@ -40,15 +42,16 @@ def main(args) -> None:
     figure, axes = plt.subplots(figsize=(10, 4.8))
     right = 3 * ratios.max()
     for y, row in enumerate(LABELS):
-        for text, look in LOOKS.items():
+        for text, look in TEXTS.items():
             ratio, offset = ratios[(*row, text)], -0.14 if text == "shakespeare" else 0.14
             if pd.isna(ratio):
                 axes.text(1.1, y + 1.4 * offset, "states overflow float32", va="center", fontsize=8)
                 continue
-            axes.plot(ratio, y + offset, markersize=7, linestyle="none", **(look if y == 0 else look | {"label": None}))
+            label = look.long if y == 0 else None
+            axes.plot(ratio, y + offset, look.marker, color=look.colour, markersize=7, label=label)
             number = f"{ratio:.0f}" if ratio >= 100 else f"{ratio:.2f}"
             axes.annotate(number, (ratio, y + offset), (8, 0), textcoords="offset points", va="center", fontsize=8)
-    axes.axvline(1, color="0.3", linewidth=1)
+    axes.axvline(1, color=palette.DARK_GREY, linewidth=1)
     axes.set(xscale="log", xlim=(0.8, right), ylim=(len(LABELS) - 0.5, -0.5))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.set_yticks(range(len(LABELS)), labels(table))
@@ -73,15 +76,11 @@ def labels(table: pd.DataFrame) -> list[str]:
 def read(path: Path) -> pd.DataFrame:
     """The table of llama2.ablation.
 
-    Raises ArtefactError when a column, row or number is missing, or an identity does not hold.
+    Raises ArtefactError when it is not of its schema, a row is missing, or an identity does not hold.
     """
-    table = files.read_csv(
-        path,
-        ["text", "technique", "variant", "outcome", "rope_base", "perplexity", "perplexity_ratio"],
-        ["first_position", "kv_heads"],
-    )
+    table = tables.read(path, *TABLES)
     rows = table.set_index(["technique", "variant", "text"]).sort_index()
-    expected = {(*row, text) for row in [("none", "as_trained"), *LABELS] for text in LOOKS}
+    expected = {(*row, text) for row in [("none", "as_trained"), *LABELS] for text in TEXTS}
     if set(rows.index) != expected or rows.index.has_duplicates:
         raise ArtefactError("table does not hold each variant and text once", file=path)
     ratios = rows["perplexity_ratio"]
@@ -89,10 +88,8 @@ def read(path: Path) -> pd.DataFrame:
         "numbers stand where the outcome is finite": (ratios.notna() == (rows["outcome"] == "finite")).all(),
         "as trained the ratio is 1": (ratios.loc[("none", "as_trained")] == 1).all(),
         "changes that mathematics calls none change nothing": all(
-            abs(ratios[(*row, text)] - 1) < TOLERANCE for row in SAME for text in LOOKS
+            abs(ratios[(*row, text)] - 1) < TOLERANCE for row in SAME for text in TEXTS
         ),
     }
-    for identity, holds in identities.items():
-        if not holds:
-            raise ArtefactError("table breaks an identity", file=path, identity=identity)
+    tables.must_hold(path, identities)
     return table

@@ -1,4 +1,6 @@
-"""Chart: bytes that one decode step reads, over context and batch, and how many times fewer a smaller cache makes."""
+"""Bytes that one decode step reads, weights and cache, over context and batch, with as many KV heads as heads, an
+eighth and one; and how many times fewer bytes the smaller cache makes of the whole step.
+"""
 
 from __future__ import annotations
 
@@ -10,20 +12,19 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from postproof import files, plotting
-from postproof.errors import ArtefactError
-from postproof.llama2.figures.architectures import ATTENTIONS, MODELS, label_tokens, plain_log
-from postproof.llama2.kv_cache import GB
+from postproof.charts import palette, plotting
+from postproof.core import tables
+from postproof.llama2.figures.axes import label_tokens, plain_log
+from postproof.llama2.looks import ATTENTIONS, LOOKS, MODELS
+from postproof.published.kv_cache import GB
 
-NUMBERS = ["kv_heads", "batch", "context", "weight_bytes", "cache_bytes", "step_bytes", "cache_share",
-           "mha_cache_ratio", "mha_step_ratio", "mha_step_ratio_same_weights", "step_flops", "memory_seconds",
-           "compute_seconds"]  # fmt: skip
+TABLES = ("llama2/decode_bytes",)
 SHOWN_BATCHES = 3  # lines of one colour that can still be told apart
 LINES = ["-", "--", ":"]
 
 
 def add_arguments(parser) -> None:
-    plotting.add_figure_arguments(parser, "decode_bytes")
+    plotting.add_arguments(parser, TABLES)
 
 
 def main(args) -> None:
@@ -48,9 +49,12 @@ def main(args) -> None:
                     fontsize=12)  # fmt: skip
     handles = [Line2D([], [], color=kind.colour, marker=kind.marker, label=f"{kind.short}, {kind.long}")
                for kind in ATTENTIONS.values()]  # fmt: skip
-    handles.append(Line2D([], [], color="0.35", linewidth=0.9, label="below, thin: as if MHA had the same weights"))
-    handles += [Line2D([], [], color="0.3", linestyle=line, label=f"batch {batch}")
-                for batch, line in zip(batches, LINES)]  # fmt: skip
+    thin = LOOKS["same_weights"]
+    handles.append(Line2D([], [], color=thin.colour, linewidth=0.9, label=thin.long))
+    handles += [
+        Line2D([], [], color=palette.DARK_GREY, linestyle=line, label=f"batch {batch}")
+        for batch, line in zip(batches, LINES)
+    ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=9)
     plotting.save(figure, args.out_svg, args.out_png)
 
@@ -58,9 +62,9 @@ def main(args) -> None:
 def read(path: Path) -> pd.DataFrame:
     """The table of llama2.decode_bytes.
 
-    Raises ArtefactError when a column, a kind of attention or a number is missing, or an identity does not hold.
+    Raises ArtefactError when it is not of its schema, a kind of attention is missing, or an identity does not hold.
     """
-    table = files.read_csv(path, ["model", "attention", "bound"], NUMBERS)
+    table = tables.read(path, *TABLES)
     step, own, same = (table[name] for name in ("step_bytes", "mha_step_ratio", "mha_step_ratio_same_weights"))
     key = ["model", "attention", "batch", "context"]
     mha = table[table["attention"] == "mha"].set_index(["model", "batch", "context"])["step_bytes"]
@@ -75,9 +79,7 @@ def read(path: Path) -> pd.DataFrame:
         "ratio is that of the steps": np.allclose(own, of_mha / step),
         "no step shrinks by more than its cache": (same <= table["mha_cache_ratio"] * (1 + 1e-6)).all(),
     }
-    for identity, holds in identities.items():
-        if not holds:
-            raise ArtefactError("table breaks an identity", file=path, identity=identity)
+    tables.must_hold(path, identities)
     return table
 
 
@@ -101,12 +103,13 @@ def draw_ratio(axes: Axes, table: pd.DataFrame, batches: list[int]) -> None:
         rows = gqa[gqa["batch"] == batch].sort_values("context")
         axes.plot(rows["context"], rows["mha_step_ratio"], color=look.colour, marker=look.marker, markersize=5,
                   linestyle=line, linewidth=1.3)  # fmt: skip
-        axes.plot(rows["context"], rows["mha_step_ratio_same_weights"], color="0.35", linestyle=line, linewidth=0.9)
+        axes.plot(rows["context"], rows["mha_step_ratio_same_weights"], color=LOOKS["same_weights"].colour,
+                  linestyle=line, linewidth=0.9)  # fmt: skip
         last = rows.iloc[-1]
         axes.annotate(f"batch {batch}", (last["context"], last["mha_step_ratio"]), (8, 0),
                       textcoords="offset points", va="center", fontsize=9)  # fmt: skip
     cache = gqa["mha_cache_ratio"].iloc[0]
-    axes.axhline(cache, color="0.2", linewidth=1)
+    axes.axhline(cache, color=palette.DARK_GREY, linewidth=1)
     axes.annotate(f"the cache alone: {cache:g} times", (table["context"].min(), cache), (0, 4),
                   textcoords="offset points", fontsize=9)  # fmt: skip
     axes.set_ylim(0.8, cache * 1.12)

@@ -1,4 +1,4 @@
-"""Chart: time of one decode step against the number of KV heads, beside the bytes that the step reads. Measured.
+"""Measured: time of a decode step against the number of KV heads, beside the bytes that it reads.
 
 A row per machine; a panel per batch and context: that whose cache is the largest part of the bytes, one between, and
 that where it is the smallest. All is relative to as many KV heads as query heads. Where steps were timed as a CUDA
@@ -14,22 +14,20 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from postproof import measured, plotting
-from postproof.errors import ArtefactError
-from postproof.measured import Measured
-from postproof.variants import Variant
+from postproof.charts import on_machines, palette, plotting
+from postproof.charts.on_machines import Measured
+from postproof.core.errors import ArtefactError
+from postproof.llama2 import looks
 
+MEASURED = ("decode_speed",)
 # As measuring/decode_speed.py names them.
 ATTENTIONS = {
-    "folded": Variant("folded", "folded", "time, each K and V read once for its query heads", "#0072B2", "o"),
-    "gqa": Variant("gqa", "gqa", "time, scaled_dot_product_attention(enable_gqa=True)", "#E69F00", "s"),
-    "expanded": Variant("expanded", "expanded", "time, K and V repeated to all heads at each step", "#D55E00", "^"),
+    "folded": looks.LOOKS["folded"],
+    "gqa": looks.LOOKS["fused"],
+    "expanded": looks.LOOKS["expanded"],
 }
 ALL_HEADS = "gqa"  # under which as many KV heads as query heads are stored: there the three are one
-BYTES = {
-    "read_bytes": ("bytes that a step reads: weights and cache", "#000000", "--"),
-    "cache_bytes": ("bytes of the cache alone", "0.55", ":"),
-}
+BYTES = looks.among("read_bytes", "cache_bytes")
 LABELS = ["attention", "launch", "dtype"]
 SIZES = ["heads", "head_dim", "ffn", "layers"]
 SECONDS = ["median_seconds", "p25_seconds", "p75_seconds"]
@@ -38,14 +36,17 @@ SETTING = ["batch", "context"]
 RATIOS = ["ratio", "low", "high"]
 TICKS = [0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 30]
 SHOWN = 3
-add_arguments = measured.add_arguments
+
+
+def add_arguments(parser) -> None:
+    plotting.add_arguments(parser, (), MEASURED)
 
 
 def main(args) -> None:
-    machines = measured.read_all(args.tables, LABELS, NUMBERS)
+    machines = on_machines.read_all(args.measured, LABELS, NUMBERS)
     panels = [(machine, of_machine) for machine in machines if len(of_machine := relative(machine))]
     if not panels:
-        raise ArtefactError("no machine has a step with as many KV heads as heads", remedy=measured.REMEDY)
+        raise ArtefactError("no machine has a step with as many KV heads as heads", remedy=on_machines.REMEDY)
     plotting.style()
     figure = plt.figure(figsize=(13, 2 + 3.7 * len(panels)))
     rows = figure.subfigures(len(panels), 1, squeeze=False)[:, 0]
@@ -122,9 +123,9 @@ def draw(axes: Axes, rows: pd.DataFrame) -> None:
     """KV heads from all to one; every line starts at the step with all heads, 1."""
     first = rows.iloc[0]
     heads = first["heads"]
-    for column, (_, colour, line) in BYTES.items():
+    for column, look in BYTES.items():
         by_heads = rows.drop_duplicates("kv_heads").sort_values("kv_heads", ascending=False)
-        axes.plot(by_heads["kv_heads"], by_heads[column], color=colour, linestyle=line, linewidth=1.5)
+        axes.plot(by_heads["kv_heads"], by_heads[column], color=look.colour, linestyle=look.line, linewidth=1.5)
     for name, way in ATTENTIONS.items():
         of_way = (rows["attention"] == name) | ((rows["attention"] == ALL_HEADS) & (rows["kv_heads"] == heads))
         times = rows[of_way].sort_values("kv_heads", ascending=False)
@@ -140,7 +141,7 @@ def draw(axes: Axes, rows: pd.DataFrame) -> None:
                 elinewidth=1,
                 capsize=2,
             )
-    axes.axhline(1, color="0.2", linewidth=0.8)
+    axes.axhline(1, color=palette.DARK_GREY, linewidth=0.8)
     counts = sorted(set(rows["kv_heads"]), reverse=True)
     axes.set_xscale("log", base=2)
     axes.set_xlim(heads * 1.3, counts[-1] / 1.3)
@@ -159,5 +160,5 @@ def draw(axes: Axes, rows: pd.DataFrame) -> None:
 
 def legend(figure) -> None:
     handles = [Line2D([], [], color=way.colour, marker=way.marker, label=way.long) for way in ATTENTIONS.values()]
-    handles += [Line2D([], [], color=colour, linestyle=line, label=label) for label, colour, line in BYTES.values()]
+    handles += [Line2D([], [], color=look.colour, linestyle=look.line, label=look.long) for look in BYTES.values()]
     figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=9)

@@ -1,4 +1,6 @@
-"""Chart: the KV cache of one sequence by its length, in GiB and GB, and what the allocator adds to the formula."""
+"""Keys and values of one sequence by its length in GiB and GB, by formula; what the CUDA caching allocator adds by its
+rules, and measured points where a machine has them.
+"""
 
 from __future__ import annotations
 
@@ -9,27 +11,26 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from postproof import files, measured, plotting
-from postproof.errors import ArtefactError
-from postproof.llama2.figures.architectures import MODELS, label_tokens, plain_log
-from postproof.llama2.kv_cache import GB, GIB
-from postproof.measured import Measured
+from postproof.charts import on_machines, palette, plotting
+from postproof.charts.on_machines import Measured
+from postproof.core import tables
+from postproof.llama2.figures.axes import label_tokens, plain_log
+from postproof.llama2.looks import MODELS
+from postproof.published.kv_cache import GB, GIB
 
-NUMBERS = ["layers", "kv_heads", "head_dim", "batch", "sequence", "tensors", "tensor_bytes", "formula_bytes",
-           "formula_gb", "formula_gib", "allocated_bytes", "reserved_bytes", "allocated_ratio", "reserved_ratio",
-           "one_tensor_more_ratio"]  # fmt: skip
+TABLES = ("llama2/kv_cache_memory",)
+MEASURED = ("kv_cache_alloc",)
 MEASURED_NUMBERS = ["sequence", "formula_bytes", "allocated_bytes", "reserved_bytes"]
 SMALLEST = "gpt2_xl"  # of which the post has a ratio
 
 
 def add_arguments(parser) -> None:
-    plotting.add_figure_arguments(parser, "kv_cache_memory")
-    parser.add_argument("--measured", type=Path, nargs="*", default=[], help="CSVs of kv_cache_alloc, one a machine")
+    plotting.add_arguments(parser, TABLES, MEASURED)
 
 
 def main(args) -> None:
     table = read(*args.tables)
-    machines = measured.read_all(args.measured, ["model"], MEASURED_NUMBERS)
+    machines = on_machines.read_all(args.measured, ["model"], MEASURED_NUMBERS)
     for machine in machines:
         check_measured(machine, table)
     plotting.style()
@@ -44,9 +45,9 @@ def main(args) -> None:
 def read(path: Path) -> pd.DataFrame:
     """The table of llama2.kv_cache_memory.
 
-    Raises ArtefactError when a column, a model or a number is missing, or an identity does not hold.
+    Raises ArtefactError when it is not of its schema, a model is missing, or an identity does not hold.
     """
-    table = files.read_csv(path, ["model", "attention"], NUMBERS)
+    table = tables.read(path, *TABLES)
     formula = 2 * table["batch"] * table["layers"] * table["sequence"] * table["kv_heads"] * table["head_dim"] * 2
     ratios = [(table[f"{kind}_bytes"] / table["formula_bytes"], table[f"{kind}_ratio"])
               for kind in ("allocated", "reserved")]  # fmt: skip
@@ -54,16 +55,13 @@ def read(path: Path) -> pd.DataFrame:
         "models are known": set(table["model"]) <= MODELS.keys() and SMALLEST in set(table["model"]),
         "bytes are 2 B L T G d x 2": (table["formula_bytes"] == formula).all(),
         "tensors hold the bytes": (table["tensors"] * table["tensor_bytes"] == table["formula_bytes"]).all(),
-        "a GiB is 2^30 bytes, a GB 10^9": np.allclose(table["formula_gib"] * GIB, table["formula_gb"] * GB),
         "formula <= allocated <= reserved": (
             (table["formula_bytes"] <= table["allocated_bytes"]) & (table["allocated_bytes"] <= table["reserved_bytes"])
         ).all(),
         "ratios are those of the bytes": all(np.allclose(one, other) for one, other in ratios),
         "each model has each sequence once": not table.duplicated(["model", "sequence"]).any(),
     }
-    for identity, holds in identities.items():
-        if not holds:
-            raise ArtefactError("table breaks an identity", file=path, identity=identity)
+    tables.must_hold(path, identities)
     return table
 
 
@@ -84,15 +82,15 @@ def draw_bytes(axes: Axes, table: pd.DataFrame) -> None:
         if rows.empty:
             continue
         doublings = rows[np.log2(rows["sequence"]) % 1 == 0]
-        axes.plot(rows["sequence"], rows["formula_gib"], color=variant.colour, linewidth=1.5)
-        axes.plot(doublings["sequence"], doublings["formula_gib"], color=variant.colour, marker=variant.marker,
+        axes.plot(rows["sequence"], rows["formula_bytes"] / GIB, color=variant.colour, linewidth=1.5)
+        axes.plot(doublings["sequence"], doublings["formula_bytes"] / GIB, color=variant.colour, marker=variant.marker,
                   linestyle="none", label=variant.long)  # fmt: skip
         last = rows.iloc[-1]
         # The lines of the 70B and of GPT-2 XL end close together.
         up = {"llama2_7b": 3, "gpt2_xl": -6, "llama2_70b": 2}.get(model, 0)
-        axes.annotate(f"{last['formula_gib']:.3f} GiB = {last['formula_gb']:.3f} GB",
-                      (last["sequence"], last["formula_gib"]), (9, up), textcoords="offset points", va="center",
-                      fontsize=9)  # fmt: skip
+        gib, gb = (last["formula_bytes"] / unit for unit in (GIB, GB))
+        axes.annotate(f"{gib:.3f} GiB = {gb:.3f} GB", (last["sequence"], gib), (9, up), textcoords="offset points",
+                      va="center", fontsize=9)  # fmt: skip
     axes.set_yscale("log")
     plain_log(axes.yaxis)
     label_tokens(axes, table["sequence"], room=3.2)
@@ -118,7 +116,7 @@ def draw_ratio(axes: Axes, table: pd.DataFrame, machines: list[Measured]) -> Non
                       color=variant.colour)  # fmt: skip
     smallest = table[table["model"] == SMALLEST].iloc[0]
     level, tensors = smallest["one_tensor_more_ratio"], int(smallest["tensors"])
-    axes.axhline(level, color="0.35", linestyle=":", linewidth=1.2)
+    axes.axhline(level, color=palette.DARK_GREY, linestyle=":", linewidth=1.2)
     top = max(table["allocated_ratio"].max(), level)
     axes.annotate(f"{MODELS[SMALLEST].short} with one tensor\nmore alive, {tensors + 1} for {tensors}: {level:.3f}",
                   (table["sequence"].min(), level), (0, 4), textcoords="offset points", fontsize=9)  # fmt: skip

@@ -1,4 +1,6 @@
-"""Chart: tokens per second of our Llama and of transformers', prefill and decode, a row per machine. Measured."""
+"""Measured: tokens per second of our Llama and of transformers' with the same weights, prompt and decoding, a row per
+machine.
+"""
 
 from __future__ import annotations
 
@@ -6,28 +8,26 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 
-from postproof import measured, plotting
-from postproof.measured import Measured
-from postproof.variants import Variant
+from postproof.charts import on_machines, palette, plotting
+from postproof.charts.on_machines import Measured
+from postproof.llama2 import looks
 
-IMPLEMENTATIONS = {
-    variant.stem: variant
-    for variant in [
-        Variant("ours", "ours", "our Llama", "#D55E00", ""),
-        Variant("transformers", "transformers", "transformers", "#56B4E9", ""),
-    ]
-}
+MEASURED = ("llama_speed",)
+IMPLEMENTATIONS = looks.among("ours", "transformers")
 PHASES = {"prefill": "Prefill: the prompt in one pass", "decode": "Decode: one token a step, behind the prompt"}
 LABELS = ["implementation", "phase", "dtype"]
 SECONDS = ["p25_seconds", "median_seconds", "p75_seconds"]
 COMPARED = ["compared_prompts", "compared_steps", "largest_logit_difference", "same_tokens"]
 NUMBERS = ["batch", "prompt_tokens", "tokens_per_second", *SECONDS, "repeats", *COMPARED]
 WIDTH = 0.36  # of a bar
-add_arguments = measured.add_arguments
+
+
+def add_arguments(parser) -> None:
+    plotting.add_arguments(parser, (), MEASURED)
 
 
 def main(args) -> None:
-    machines = measured.read_all(args.tables, LABELS, NUMBERS)
+    machines = on_machines.read_all(args.measured, LABELS, NUMBERS)
     for machine in machines:
         check(machine)
     plotting.style()
@@ -93,7 +93,9 @@ def draw(axes: Axes, rows: pd.DataFrame) -> None:
         slow, fast = (rate * of_one["median_seconds"] / of_one[column] for column in ("p75_seconds", "p25_seconds"))
         x = [i + offset for i in range(len(lengths))]
         axes.bar(x, rate, WIDTH * 0.94, color=variant.colour, label=variant.long)
-        axes.errorbar(x, rate, yerr=[rate - slow, fast - rate], fmt="none", ecolor="black", capsize=3, linewidth=1)
+        axes.errorbar(
+            x, rate, yerr=[rate - slow, fast - rate], fmt="none", ecolor=palette.BLACK, capsize=3, linewidth=1
+        )
         for place, value in zip(x, rate):
             axes.annotate(f"{value:,.3g}", (place, 0), (0, 4), textcoords="offset points", ha="center", fontsize=8)
         tops = [max(top, high) for top, high in zip(tops, fast)]

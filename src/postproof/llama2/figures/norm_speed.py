@@ -1,4 +1,4 @@
-"""Chart: time of RMSNorm over that of LayerNorm by width, and the share of a block that its norms take. Measured.
+"""Measured: time of RMSNorm relative to LayerNorm by width, and the share of a block's time that its two norms take.
 
 A row per machine. Each ratio is to torch's LayerNorm run in the same way, which was timed in turn with it. Where a
 machine replayed kernels as a CUDA graph, those are drawn: launches from Python would hide them at small widths. The
@@ -14,21 +14,20 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from postproof import measured, plotting
-from postproof.errors import ArtefactError
-from postproof.measured import Measured
-from postproof.variants import Variant
+from postproof.charts import on_machines, palette, plotting
+from postproof.charts.on_machines import Measured
+from postproof.core.errors import ArtefactError
+from postproof.llama2 import looks
 
+MEASURED = ("norm_speed",)
 # Code and norm, as measuring/norm_speed.py names them. Eager, the five lines are five kernels and more: not drawn.
 WAYS = {
-    ("eager", "rms_module"): Variant("eager", "eager", "eager: torch.nn's RMSNorm and LayerNorm", "#E69F00", "s"),
-    ("compiled", "rms_module"): Variant("compiled", "compiled", "the same compiled (torch.compile)", "#0072B2", "o"),
-    ("compiled", "rms_plain"): Variant(
-        "plain", "plain", "RMSNorm in five lines and torch.nn's LayerNorm, compiled", "#000000", "D"
-    ),
+    ("eager", "rms_module"): looks.LOOKS["eager"],
+    ("compiled", "rms_module"): looks.LOOKS["compiled"],
+    ("compiled", "rms_plain"): looks.LOOKS["plain"],
 }
 LAYER, RMS = "layer_module", "rms_module"
-NORMS = {LAYER: ("LayerNorm", "#999999"), RMS: ("RMSNorm", "#D55E00")}
+NORMS = looks.among(LAYER, RMS)
 PASSES = {"forward": "forward", "forward_backward": "forward and backward"}
 DTYPES = ["bfloat16", "float32"]
 LABELS = ["norm", "code", "launch", "kind", "what", "dtype", "share_of_block"]
@@ -36,15 +35,18 @@ KEY = ["norm", "code", "launch", "kind", "what", "width", "dtype"]
 SECONDS = ["median_seconds", "p25_seconds", "p75_seconds"]
 RATIOS = ["ratio", "low", "high"]
 TICKS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 50, 100]
-add_arguments = measured.add_arguments
+
+
+def add_arguments(parser) -> None:
+    plotting.add_arguments(parser, (), MEASURED)
 
 
 def main(args) -> None:
-    machines = measured.read_all(args.tables, LABELS, ["rows", "width", *SECONDS])
+    machines = on_machines.read_all(args.measured, LABELS, ["rows", "width", *SECONDS])
     panels = [(machine, ratios(machine), shares(machine)) for machine in machines]
     panels = [panel for panel in panels if len(panel[1]) or len(panel[2])]
     if not panels:
-        raise ArtefactError("no machine has a LayerNorm to compare with", remedy=measured.REMEDY)
+        raise ArtefactError("no machine has a LayerNorm to compare with", remedy=on_machines.REMEDY)
     plotting.style()
     figure = plt.figure(figsize=(15, 1.9 + 3.3 * len(panels)))
     rows = figure.subfigures(len(panels), 1, squeeze=False)[:, 0]
@@ -134,7 +136,7 @@ def draw_ratios(axes: Axes, rows: pd.DataFrame, limits: tuple[float, float]) -> 
             elinewidth=1,
             capsize=2,
         )
-    axes.axhline(1, color="0.2", linewidth=1)
+    axes.axhline(1, color=palette.DARK_GREY, linewidth=1)
     axes.set(xscale="log", yscale="log", ylim=limits, xlabel="features of a token (log scale)")
     widths = sorted(set(rows["width"]))
     axes.set_xlim(widths[0] / 1.4, widths[-1] * 1.4)
@@ -152,9 +154,9 @@ def draw_shares(axes: Axes, rows: pd.DataFrame) -> None:
     percent = 100 * rows.set_index(["code", "norm"])["share"]
     present = [bar for bar in bars if bar in percent.index]
     for y, bar in enumerate(present):
-        axes.barh(y, percent[bar], color=NORMS[bar[1]][1], height=0.6)
+        axes.barh(y, percent[bar], color=NORMS[bar[1]].colour, height=0.6)
         axes.annotate(f"{percent[bar]:.2g} %", (percent[bar], y), (4, 0), textcoords="offset points", va="center")
-    axes.set_yticks(range(len(present)), [f"{NORMS[norm][0]},\n{code}" for code, norm in present], fontsize=8)
+    axes.set_yticks(range(len(present)), [f"{NORMS[norm].short},\n{code}" for code, norm in present], fontsize=8)
     axes.set_ylim(len(present) - 0.5, -0.5)
     axes.set_xlim(0, 1.35 * percent.max())
     axes.set_xlabel("share of the block's time (%)")
@@ -168,5 +170,5 @@ def legend(figure) -> None:
     handles = [
         Line2D([], [], color=way.colour, marker=way.marker, markersize=5, label=way.long) for way in WAYS.values()
     ]
-    handles.append(Line2D([], [], color="0.2", linewidth=1, label="as long as LayerNorm"))
+    handles.append(Line2D([], [], color=palette.DARK_GREY, linewidth=1, label="as long as LayerNorm"))
     figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=9)

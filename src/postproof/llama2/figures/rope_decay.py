@@ -1,4 +1,6 @@
-"""Chart: mean score over distance, rotated or with sinusoids added, expectations, noise bands, and the curve of k = q.
+"""Mean score of unit vectors over their distance, q and k independent or the same, rotated or with sinusoids added:
+means of the draws, their expectation, and where 95 % of such means lie. Rotation alone gives independent vectors one
+and the same score at every distance; a decay is a property of content that q and k share.
 
 Two panels as posted, a linear and a logarithmic axis. Without renormalising, sinusoids add about d/2 to every score:
 that curve has room on the logarithmic axis only.
@@ -14,13 +16,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from postproof import files, plotting
-from postproof.errors import ArtefactError
-from postproof.llama2.figures.rope_curves import CURVES
+from postproof.charts import plotting
+from postproof.core import tables
+from postproof.core.errors import ArtefactError
+from postproof.llama2.looks import CURVES
 
-NUMBERS = ["seed", "distance", "draws", "score", "expected", "expected_sd"]
+TABLES = ("llama2/rope_decay",)
 BAND = 1.96  # standard deviations: 95 % of means are within
-LINES = {"rope_independent": "-", "rope_same": "--", "sinusoidal_renormalised": "-", "sinusoidal_added": ":"}
 SCORES = {
     "rope_independent": "|q·k|",
     "rope_same": "q·k",
@@ -30,7 +32,7 @@ SCORES = {
 
 
 def add_arguments(parser) -> None:
-    plotting.add_figure_arguments(parser, "rope_decay")
+    plotting.add_arguments(parser, TABLES)
 
 
 def main(args) -> None:
@@ -78,14 +80,14 @@ def draw(axes: Axes, curve: str, rows: pd.DataFrame) -> None:
     # The curve of k = q is the sinusoidal one but for a percent or two: a thin dashed line over a thick one.
     width = 3.5 if curve == "sinusoidal_renormalised" else 1.8
     axes.plot(
-        one["distance"], one["expected"], color=colour, linestyle=LINES[curve], linewidth=width,
+        one["distance"], one["expected"], color=colour, linestyle=CURVES[curve].line, linewidth=width,
         zorder=3 if curve == "rope_same" else 2,
     )  # fmt: skip
 
 
 def handles() -> list[Line2D]:
     return [
-        Line2D([], [], color=look.colour, linestyle=LINES[curve], linewidth=2.5, label=f"{look.long}: {SCORES[curve]}")
+        Line2D([], [], color=look.colour, linestyle=look.line, linewidth=2.5, label=f"{look.long}: {SCORES[curve]}")
         for curve, look in CURVES.items()
     ]
 
@@ -101,7 +103,7 @@ def read(path: Path) -> pd.DataFrame:
 
     Raises ArtefactError when a curve or a point is missing, or an identity does not hold.
     """
-    table = files.read_csv(path, ["curve"], NUMBERS)
+    table = tables.read(path, *TABLES)
     expected = table.pivot_table(index="distance", columns="curve", values="expected", aggfunc=["min", "max"])
     points = table.groupby(["curve", "seed"])["distance"].agg(["size", "max", "nunique"])
     if set(table["curve"]) != set(CURVES) or len(points) != len(CURVES) * table["seed"].nunique():
@@ -117,7 +119,5 @@ def read(path: Path) -> pd.DataFrame:
         "sinusoidal curves are in proportion to k = q": all(np.ptp(r) < 1e-6 * r.iloc[0] for r in ratios),
         "means lie near their expectation": (off < 6 * table["expected_sd"] + 1e-8).all(),
     }
-    for identity, holds in identities.items():
-        if not holds:
-            raise ArtefactError("table breaks an identity", file=path, identity=identity)
+    tables.must_hold(path, identities)
     return table

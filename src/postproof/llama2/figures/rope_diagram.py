@@ -1,4 +1,6 @@
-"""Diagram: the rotation of a pair at several positions, and why a score depends on distance only, from real vectors."""
+"""Three pairs of one real vector at several positions; q and k moved on together, which leaves their product as it is;
+scores at all positions against their distance, rotated and with sinusoids added.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +13,18 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Arc
 
-from postproof import files, plotting
-from postproof.errors import ArtefactError
-from postproof.llama2.figures.rope_curves import CURVES
+from postproof.charts import palette, plotting
+from postproof.core import tables
+from postproof.core.errors import ArtefactError
+from postproof.llama2.looks import CURVES, LOOKS
 
-ARROW_NUMBERS = ["pair", "position", "x", "y"]
-SCORE_NUMBERS = ["query_position", "key_position", "distance", "rope", "by_distance", "sinusoidal"]
-VECTOR_COLOURS = {"q": "#0072B2", "k": "#E69F00"}
+TABLES = ("llama2/rope_diagram", "llama2/rope_scores")
 MOST_PAIRS = 3
 LABEL_WIDTH = 0.2  # rad that a number beside an arrow takes
 
 
 def add_arguments(parser) -> None:
-    plotting.add_figure_arguments(parser, "rope_diagram", "rope_scores")
+    plotting.add_arguments(parser, TABLES)
 
 
 def main(args) -> None:
@@ -44,7 +45,7 @@ def draw_turning(axes: Axes, pair: int, rows: pd.DataFrame) -> None:
     """One pair of q at positions 0, 1, ...: the later, the darker."""
     rows = rows.sort_values("position")
     reach = np.hypot(rows["x"], rows["y"]).max()
-    axes.add_patch(plt.Circle((0, 0), reach, fill=False, color="0.7", linewidth=1))
+    axes.add_patch(plt.Circle((0, 0), reach, fill=False, color=palette.LIGHT_GREY, linewidth=1))
     shades = matplotlib.colormaps["cividis_r"](np.linspace(0.1, 1, len(rows)))
     angles = np.unwrap(np.arctan2(rows["y"], rows["x"]))
     for row, shade in zip(rows.itertuples(), shades):
@@ -73,19 +74,21 @@ def draw_identity(axes: Axes, arrows: pd.DataFrame) -> None:
     for part, style in {"here": "-", "shifted": "--"}.items():
         rows = arrows[arrows["part"] == part].set_index("vector")
         for vector, row in rows.iterrows():
-            arrow(axes, row["x"], row["y"], VECTOR_COLOURS[vector], style)
+            arrow(axes, row["x"], row["y"], LOOKS[vector].colour, style)
             length = np.hypot(row["x"], row["y"])
             scale = (length + 0.16 * longest) / length
             axes.text(
                 scale * row["x"], scale * row["y"], f"{vector} at {row['position']}",
-                color="black", ha="center", va="center", fontsize=9,
+                color=palette.BLACK, ha="center", va="center", fontsize=9,
             )  # fmt: skip
         q, k = (complex(*rows.loc[vector, ["x", "y"]]) for vector in ("q", "k"))
         between = np.degrees(np.angle(q / k))
         first, second = (k, q) if between > 0 else (q, k)
         radius = (0.5 if part == "here" else 0.62) * longest
         ends = [np.degrees(np.angle(z)) for z in (first, second)]
-        axes.add_patch(Arc((0, 0), radius, radius, theta1=ends[0], theta2=ends[1], color="black", linestyle=style))
+        axes.add_patch(
+            Arc((0, 0), radius, radius, theta1=ends[0], theta2=ends[1], color=palette.BLACK, linestyle=style)
+        )
     pair, dot = int(rows["pair"].iloc[0]), (q * np.conj(k)).real
     axes.set(xlim=(-1.9 * longest, 1.9 * longest), ylim=(-1.25 * longest, 1.25 * longest), aspect="equal")
     axes.set(xlabel=f"feature {2 * pair}", ylabel=f"feature {2 * pair + 1}")
@@ -106,7 +109,7 @@ def draw_scores(axes: Axes, scores: pd.DataFrame) -> None:
             label={"rope": "RoPE: R(m)q·R(n)k", "sinusoidal": "sinusoids: (q + PE(m))·(k + PE(n))"}[column],
         )  # fmt: skip
     by_distance = scores.groupby("distance")["by_distance"].first()
-    axes.plot(by_distance.index, by_distance, color="black", linewidth=1, label="R(m − n)q·k: by distance alone")
+    axes.plot(by_distance.index, by_distance, color=palette.BLACK, linewidth=1, label="R(m − n)q·k: by distance alone")
     axes.set(xlabel="distance m − n (tokens)", ylabel="score over all features")
     low, high = axes.get_ylim()
     axes.set_ylim(low, high + 0.35 * (high - low))
@@ -128,8 +131,7 @@ def read(arrows_file: Path, scores_file: Path) -> tuple[pd.DataFrame, pd.DataFra
 
     Raises ArtefactError when an arrow is missing, or an identity does not hold to the digits in the tables.
     """
-    arrows = files.read_csv(arrows_file, ["part", "vector"], ARROW_NUMBERS)
-    scores = files.read_csv(scores_file, numbers=SCORE_NUMBERS)
+    arrows, scores = tables.read_all([arrows_file, scores_file], TABLES)
     pairs_turning = arrows.loc[arrows["part"] == "turning", "pair"].nunique()
     identity = arrows[arrows["part"] != "turning"].set_index(["part", "vector"])
     wanted = {(part, vector) for part in ("here", "shifted") for vector in "qk"}
@@ -144,17 +146,17 @@ def read(arrows_file: Path, scores_file: Path) -> tuple[pd.DataFrame, pd.DataFra
         [arrows["part"] == "turning", arrows["vector"], arrows["pair"]]
     )
     largest = scores["by_distance"].abs().max()
-    identities = {
-        "a rotation keeps the length": (arrows_file, lengths.agg(np.ptp).max() < 1e-7),
-        "q and k moved on together keep product and angle": (arrows_file, abs(here - shifted) < 1e-7),
-        "a rotated score is that of the distance alone": (
-            scores_file, np.allclose(scores["rope"], scores["by_distance"], rtol=0, atol=1e-7 * largest)
+    of_arrows = {
+        "a rotation keeps the length": lengths.agg(np.ptp).max() < 1e-7,
+        "q and k moved on together keep product and angle": abs(here - shifted) < 1e-7,
+    }
+    difference = scores["query_position"] - scores["key_position"]
+    of_scores = {
+        "a rotated score is that of the distance alone": np.allclose(
+            scores["rope"], scores["by_distance"], rtol=0, atol=1e-7 * largest
         ),
-        "distance = query - key": (
-            scores_file, (scores["query_position"] - scores["key_position"] == scores["distance"]).all()
-        ),
-    }  # fmt: skip
-    for identity, (path, holds) in identities.items():
-        if not holds:
-            raise ArtefactError("table breaks an identity", file=path, identity=identity)
+        "distance = query - key": (difference == scores["distance"]).all(),
+    }
+    tables.must_hold(arrows_file, of_arrows)
+    tables.must_hold(scores_file, of_scores)
     return arrows, scores

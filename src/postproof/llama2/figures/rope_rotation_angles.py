@@ -1,4 +1,6 @@
-"""Chart: the angle of every pair of features at every position, on a cyclic colour scale, and each pair's turns."""
+"""Angle by which each pair of features is turned at each position, modulo a full turn on a cyclic colour scale, and the
+turns that each pair has made by the last position.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +10,17 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from postproof import files, plotting
-from postproof.errors import ArtefactError
-from postproof.llama2.figures.rope_curves import CURVES
+from postproof.charts import palette, plotting
+from postproof.core import tables
+from postproof.core.errors import ArtefactError
+from postproof.llama2.looks import CURVES
 
-NUMBERS = ["position", "pair", "angle_rad", "angle_mod_2pi_rad"]
+TABLES = ("llama2/rope_angles",)
 TURN = 2 * np.pi
 
 
 def add_arguments(parser) -> None:
-    plotting.add_figure_arguments(parser, "rope_angles")
+    plotting.add_arguments(parser, TABLES)
 
 
 def main(args) -> None:
@@ -39,7 +42,7 @@ def main(args) -> None:
     last = table[table["position"] == positions - 1].sort_values("pair")
     turns = last["angle_rad"] / TURN
     right.plot(turns, last["pair"], color=CURVES["rope_independent"].colour, linewidth=2)
-    right.axvline(1, color="black", linestyle="--", linewidth=1)
+    right.axvline(1, color=palette.BLACK, linestyle="--", linewidth=1)
     more = int((turns >= 1).sum())
     right.annotate(
         f"one turn: {more} of {pairs}\npairs make more",
@@ -61,7 +64,7 @@ def read(path: Path) -> pd.DataFrame:
 
     Raises ArtefactError when a cell of the grid is missing, or an angle is not position times rate or its remainder.
     """
-    table = files.read_csv(path, numbers=NUMBERS)
+    table = tables.read(path, *TABLES)
     positions, pairs = sorted(set(table["position"])), sorted(set(table["pair"]))
     if positions != list(range(max(len(positions), 2))) or pairs != list(range(len(pairs))):
         raise ArtefactError("positions and pairs do not count from 0", file=path)
@@ -73,7 +76,5 @@ def read(path: Path) -> pd.DataFrame:
         "the remainder is off by full turns": np.allclose(turns, turns.round(), atol=1e-6),
         "the remainder is within a turn": table["angle_mod_2pi_rad"].between(0, TURN).all(),
     }
-    for identity, holds in identities.items():
-        if not holds:
-            raise ArtefactError("table breaks an identity", file=path, identity=identity)
+    tables.must_hold(path, identities)
     return table

@@ -1,4 +1,6 @@
-"""Chart: what a larger base does to each pair's wavelength, and how many wavelengths are longer than a context."""
+"""What a larger base of the rates does: wavelength of each pair against the lengths of contexts, how much slower each
+pair turns, and how many pairs turn less than once within a context.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +11,24 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from postproof import files, plotting
-from postproof.errors import ArtefactError
-from postproof.llama2.figures.rope_curves import BASE_LOOKS, powers_of_two
+from postproof.charts import palette, plotting
+from postproof.core import tables
+from postproof.core.errors import ArtefactError
+from postproof.llama2.figures.axes import short
+from postproof.llama2.looks import LOOKS
 
-NUMBERS = ["base", "pair", "frequency_rad_per_token", "wavelength_tokens"]
-CONTEXT_NUMBERS = ["base", "context_tokens", "pairs", "pairs_longer"]
+TABLES = ("llama2/rope_theta", "llama2/rope_theta_contexts")
+BASES = (LOOKS["base"], LOOKS["larger_base"])
 
 
 def add_arguments(parser) -> None:
-    plotting.add_figure_arguments(parser, "rope_theta", "rope_theta_contexts")
+    plotting.add_arguments(parser, TABLES)
 
 
 def main(args) -> None:
     pairs, contexts = read(*args.tables)
     bases = sorted(set(pairs["base"]))
-    looks = dict(zip(bases, BASE_LOOKS))
+    looks = dict(zip(bases, BASES))
     plotting.style()
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(14.5, 5), width_ratios=[1.25, 1, 1])
     draw_wavelengths(left, pairs, sorted(set(contexts["context_tokens"])), looks)
@@ -39,15 +43,13 @@ def main(args) -> None:
 
 def draw_wavelengths(axes: Axes, pairs: pd.DataFrame, contexts: list[int], looks: dict) -> None:
     for context in contexts:
-        axes.axhline(context, color="black", linestyle=":", linewidth=1)
-        axes.annotate(
-            f"context {powers_of_two(context)}", (0, context), xytext=(2, 2), textcoords="offset points", fontsize=8
-        )
+        axes.axhline(context, color=palette.BLACK, linestyle=":", linewidth=1)
+        axes.annotate(f"context {short(context)}", (0, context), xytext=(2, 2), textcoords="offset points", fontsize=8)
     for base, rows in pairs.groupby("base"):
-        colour, marker = looks[base]
+        look = looks[base]
         axes.plot(
             rows["pair"], rows["wavelength_tokens"],
-            color=colour, marker=marker, markersize=5, markevery=7, linewidth=2, label=f"base {base:,.0f}",
+            color=look.colour, marker=look.marker, markersize=5, markevery=7, linewidth=2, label=f"base {base:,.0f}",
         )  # fmt: skip
     axes.set(yscale="log", xlabel="pair of features (0 is the fastest)", ylabel="wavelength: tokens for one full turn")
     axes.legend(loc="lower right")
@@ -58,8 +60,8 @@ def draw_slowing(axes: Axes, pairs: pd.DataFrame, bases: list[float], looks: dic
     rates = pairs.pivot(index="pair", columns="base", values="frequency_rad_per_token")
     ends = []
     for base in bases[1:]:
-        slower, (colour, marker) = rates[bases[0]] / rates[base], looks[base]
-        axes.plot(slower.index, slower, color=colour, marker=marker, markersize=5, markevery=7, linewidth=2)
+        slower, look = rates[bases[0]] / rates[base], looks[base]
+        axes.plot(slower.index, slower, color=look.colour, marker=look.marker, markersize=5, markevery=7, linewidth=2)
         ends.append(f"base {base / bases[0]:g} times as large:\nslowest pair {slower.iloc[-1]:.1f} times slower")
     axes.text(0.03, 0.97, "\n".join(ends), transform=axes.transAxes, va="top", fontsize=9)
     axes.set(
@@ -78,10 +80,16 @@ def draw_contexts(axes: Axes, contexts: pd.DataFrame, looks: dict) -> None:
         counts = rows.set_index("context_tokens")["pairs_longer"].reindex(lengths)
         xs = np.arange(len(lengths)) + (index - (len(looks) - 1) / 2) * width
         bars = axes.bar(
-            xs, counts, width, color=looks[base][0], edgecolor="black", linewidth=0.5, label=f"base {base:,.0f}"
+            xs,
+            counts,
+            width,
+            color=looks[base].colour,
+            edgecolor=palette.BLACK,
+            linewidth=0.5,
+            label=f"base {base:,.0f}",
         )
         axes.bar_label(bars, fontsize=9, padding=2)
-    axes.set_xticks(range(len(lengths)), [powers_of_two(length) for length in lengths])
+    axes.set_xticks(range(len(lengths)), [short(length) for length in lengths])
     axes.grid(axis="x", visible=False)
     axes.set_axisbelow(True)
     axes.set(xlabel="context (tokens)", ylabel=f"pairs of {contexts['pairs'].iloc[0]:.0f}")
@@ -93,31 +101,26 @@ def draw_contexts(axes: Axes, contexts: pd.DataFrame, looks: dict) -> None:
 def read(pairs_file: Path, contexts_file: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The tables of llama2.rope_theta.
 
-    Raises ArtefactError when they have different bases, one or too many of them, or an identity does not hold.
+    Raises ArtefactError when one is not of its schema, they have other bases than two in both, or an identity does not
+    hold.
     """
-    pairs, contexts = (
-        files.read_csv(pairs_file, numbers=NUMBERS),
-        files.read_csv(contexts_file, numbers=CONTEXT_NUMBERS),
-    )
+    pairs, contexts = tables.read_all([pairs_file, contexts_file], TABLES)
     bases = set(pairs["base"])
-    if bases != set(contexts["base"]) or not 2 <= len(bases) <= len(BASE_LOOKS):
+    if bases != set(contexts["base"]) or len(bases) != len(BASES):
         raise ArtefactError(
             "bases do not fit", file=contexts_file, found=sorted(contexts["base"].unique()),
-            allowed=f"2 to {len(BASE_LOOKS)}, those of {pairs_file}: {sorted(bases)}",
+            allowed=f"{len(BASES)}, those of {pairs_file}: {sorted(bases)}",
         )  # fmt: skip
     counted = [
         (pairs.loc[pairs["base"] == row.base, "wavelength_tokens"] > row.context_tokens).sum() == row.pairs_longer
         for row in contexts.itertuples()
     ]
     rates = pairs["base"] ** (-pairs["pair"] / pairs.groupby("base")["pair"].transform("size"))
-    identities = {
-        "rate = base^(-2 pair / d)": (pairs_file, np.allclose(pairs["frequency_rad_per_token"], rates)),
-        "wavelength x rate = 2 pi": (
-            pairs_file, np.allclose(pairs["wavelength_tokens"] * pairs["frequency_rad_per_token"], 2 * np.pi)
-        ),
-        "pairs_longer counts the longer wavelengths": (contexts_file, all(counted)),
-    }  # fmt: skip
-    for identity, (path, holds) in identities.items():
-        if not holds:
-            raise ArtefactError("table breaks an identity", file=path, identity=identity)
+    products = pairs["wavelength_tokens"] * pairs["frequency_rad_per_token"]
+    of_pairs = {
+        "rate = base^(-2 pair / d)": np.allclose(pairs["frequency_rad_per_token"], rates),
+        "wavelength x rate = 2 pi": np.allclose(products, 2 * np.pi),
+    }
+    tables.must_hold(pairs_file, of_pairs)
+    tables.must_hold(contexts_file, {"pairs_longer counts the longer wavelengths": all(counted)})
     return pairs, contexts

@@ -1,4 +1,6 @@
-"""Chart: bytes per token that cross devices, by number of devices and way of sending; how uneven the receivers are."""
+"""Bytes per token that would cross devices if the experts were split over 2, 4 or 8 of them, from the routing of the
+validation text, for two ways of sending, against even routing; and how uneven the receivers are.
+"""
 
 from __future__ import annotations
 
@@ -10,29 +12,26 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from postproof import files, plotting
-from postproof.errors import ArtefactError
-from postproof.variants import VARIANTS
+from postproof.charts import plotting
+from postproof.core import tables
+from postproof.core.errors import ArtefactError
+from postproof.mixtral.looks import LOOKS
 
+TABLES = ("mixtral/dispatch_volume", "mixtral/dispatch_volume_uniform")
 ARMS = ("no_aux", "with_aux")
 WAYS = {"every_slot": "a state sent for every slot elsewhere", "once_per_device": "a state sent once per device needed"}
-LINES = {"every_slot": "--", "once_per_device": ":"}
+LEVELS = {"every_slot": LOOKS["even"], "once_per_device": LOOKS["even_once"]}
 KIB = 1024
 RUN = ["arm", "seed", "devices", "way"]
-NUMBERS = ["seed", "devices", "tokens", "pairs", "crossing", "crossing_share", "uniform_crossing_share", "bytes",
-           "bytes_per_token", "uniform_bytes_per_token", "busiest_device_ratio"]  # fmt: skip
-UNIFORM_NUMBERS = ["devices", "layers", "d_model", "crossing_per_token", "bytes_per_token"]
 
 
 def add_arguments(parser) -> None:
-    plotting.add_figure_arguments(parser, "dispatch_volume", "dispatch_volume_uniform")
+    plotting.add_arguments(parser, TABLES)
 
 
 def main(args) -> None:
-    volume_file, uniform_file = args.tables
-    table = files.read_csv(volume_file, ["arm", "layer", "way"], NUMBERS)
-    uniform = files.read_csv(uniform_file, ["model", "way"], UNIFORM_NUMBERS)
-    check(table, volume_file)
+    table, uniform = tables.read_all(args.tables, TABLES)
+    check(table, args.tables[0])
     table = table[(table["layer"] == "all") & table["arm"].isin(ARMS)]
     plotting.style()
     figure, ((each, once), (busiest, published)) = plt.subplots(2, 2, figsize=(11, 8))
@@ -43,7 +42,7 @@ def main(args) -> None:
         axes.set_title(WAYS[way], fontsize=10)
         axes.set(ylabel="KiB per token, all layers", ylim=(0, 1.1 * table["bytes_per_token"].max() / KIB))
     draw_runs(busiest, table[table["way"] == "every_slot"], "busiest_device_ratio")
-    busiest.axhline(1, color="0.35", linewidth=1)
+    busiest.axhline(1, color=LOOKS["even"].colour, linewidth=1)
     busiest.set_title("what the busiest device receives, every slot sent", fontsize=10)
     busiest.set(ylabel="times the mean device (line: 1)", ylim=(0.95, None))
     draw_published(published, uniform[uniform["model"] != "posted"])
@@ -72,9 +71,7 @@ def check(table: pd.DataFrame, path: Path) -> None:
         ),
         "even routing sends 1 - 1/D of the slots": np.allclose(each["uniform_crossing_share"], 1 - 1 / each["devices"]),
     }
-    for identity, holds in identities.items():
-        if not holds:
-            raise ArtefactError("table breaks an identity", file=path, identity=identity)
+    tables.must_hold(path, identities)
     if missing := set(ARMS) - set(table["arm"]):
         raise ArtefactError("table lacks an arm", file=path, needed=", ".join(sorted(missing)))
 
@@ -87,10 +84,10 @@ def positions(devices: pd.Series) -> np.ndarray:
 def draw_runs(axes: Axes, rows: pd.DataFrame, column: str) -> None:
     """A point per seed, the arms side by side."""
     for arm, side in zip(ARMS, (-1, 1)):
-        runs, variant = rows[rows["arm"] == arm], VARIANTS[arm]
+        runs, look = rows[rows["arm"] == arm], LOOKS[arm]
         rank = runs.groupby("devices")["seed"].rank().to_numpy()  # seeds apart, so that equal values show
         x = positions(runs["devices"]) + side * (0.06 + 0.03 * rank)
-        axes.plot(x, runs[column], color=variant.colour, marker=variant.marker, markersize=5, linestyle="none")
+        axes.plot(x, runs[column], color=look.colour, marker=look.marker, markersize=5, linestyle="none")
     label_devices(axes, rows["devices"])
 
 
@@ -98,21 +95,28 @@ def draw_uniform(axes: Axes, rows: pd.DataFrame, way: str) -> None:
     """The level of even routing, behind the points of each number of devices."""
     of_way = rows[rows["way"] == way]
     x = positions(of_way["devices"])
-    axes.hlines(of_way["bytes_per_token"] / KIB, x - 0.3, x + 0.3, color="0.35", linestyle=LINES[way], zorder=1)
+    look = LEVELS[way]
+    axes.hlines(of_way["bytes_per_token"] / KIB, x - 0.3, x + 0.3, color=look.colour, linestyle=look.line, zorder=1)
 
 
 def draw_published(axes: Axes, rows: pd.DataFrame) -> None:
     """The published model under even routing, both ways, with the numbers at the points."""
     for way, of_way in rows.groupby("way"):
-        axes.plot(positions(of_way["devices"]), of_way["bytes_per_token"] / KIB, color="0.35", linestyle=LINES[way])
+        look = LEVELS[way]
+        axes.plot(positions(of_way["devices"]), of_way["bytes_per_token"] / KIB, color=look.colour, linestyle=look.line)
     for row in rows.itertuples():
         up = row.way == "every_slot"
         at = (np.log2(row.devices), row.bytes_per_token / KIB)
-        axes.plot(*at, color="0.35", marker="o", markersize=4)
+        axes.plot(*at, color=LEVELS[row.way].colour, marker="o", markersize=4)
         axes.annotate(
-            f"{at[1]:,.0f}", at, (0, 6 if up else -6), textcoords="offset points", ha="center",
-            va="bottom" if up else "top", fontsize=9,
-        )  # fmt: skip
+            f"{at[1]:,.0f}",
+            at,
+            (0, 6 if up else -6),
+            textcoords="offset points",
+            ha="center",
+            va="bottom" if up else "top",
+            fontsize=9,
+        )
     label_devices(axes, rows["devices"])
     first = rows.iloc[0]
     name = first["model"].replace("_", " ").capitalize()
@@ -128,12 +132,18 @@ def label_devices(axes: Axes, devices: pd.Series) -> None:
 
 def legend(figure, seeds: int) -> None:
     handles = [
-        Line2D([], [], color=VARIANTS[arm].colour, marker=VARIANTS[arm].marker, linestyle="none",
-               label=f"{VARIANTS[arm].long}, {seeds} seed{'s' * (seeds > 1)}")
+        Line2D(
+            [],
+            [],
+            color=LOOKS[arm].colour,
+            marker=LOOKS[arm].marker,
+            linestyle="none",
+            label=f"{LOOKS[arm].long}, {seeds} seed{'s' * (seeds > 1)}",
+        )
         for arm in ARMS
-    ]  # fmt: skip
+    ]
     handles += [
-        Line2D([], [], color="0.35", linestyle=LINES[way], label=f"even random routing, {label}")
+        Line2D([], [], color=LEVELS[way].colour, linestyle=LEVELS[way].line, label=f"even random routing, {label}")
         for way, label in [("every_slot", "every slot sent"), ("once_per_device", "once per device")]
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=9)

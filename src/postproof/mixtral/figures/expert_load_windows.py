@@ -1,6 +1,7 @@
-"""Chart: load by expert, busiest share and entropy over windows of served text, layer by layer, with and without aux.
+"""Load of each expert over windows of the served validation text, busiest share and entropy by layer, against what an
+even router would show in windows of this size; the smallest seed.
 
-The smallest seed of the table. Both arms start from the same weights and serve the same text.
+Both arms start from the same weights and serve the same text.
 """
 
 from __future__ import annotations
@@ -14,24 +15,24 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from scipy import special
 
-from postproof import files, plotting
-from postproof.errors import ArtefactError
-from postproof.variants import VARIANTS
+from postproof.charts import palette, plotting
+from postproof.core import tables
+from postproof.core.errors import ArtefactError
+from postproof.mixtral.looks import LOOKS
 
+TABLES = ("mixtral/expert_load", "mixtral/expert_load_windows")
 ARMS = ("no_aux", "with_aux")
 RUN = ["arm", "seed", "window", "layer"]
-LEVELS = ["uniform_busiest_share", "uniform_busiest_share_99", "uniform_entropy_nats"]
 LOADS = "viridis"  # lightness rises throughout, so it reads in grey too
 
 
 def add_arguments(parser) -> None:
-    plotting.add_figure_arguments(parser, "expert_load", "expert_load_windows")
+    plotting.add_arguments(parser, TABLES)
 
 
 def main(args) -> None:
     load_file, windows_file = args.tables
-    loads = files.read_csv(load_file, ["arm"], [*RUN[1:], "expert", "tokens", "share"])
-    windows = files.read_csv(windows_file, ["arm"], [*RUN[1:], "busiest_share", "entropy_nats", *LEVELS])
+    loads, windows = tables.read_all(args.tables, TABLES)
     check(loads, windows, load_file, windows_file)
     seed = min(loads["seed"])
     loads, windows = (table[(table["seed"] == seed) & table["arm"].isin(ARMS)] for table in (loads, windows))
@@ -51,14 +52,14 @@ def main(args) -> None:
         draw_lines(row[2], windows[windows["layer"] == layer], "busiest_share", experts)
         draw_lines(row[3], windows[windows["layer"] == layer], "entropy_nats", experts)
         row[0].set_ylabel(f"layer {layer}\nexpert")
-    titles = [f"load {VARIANTS[arm].long}" for arm in ARMS] + ["busiest expert's share", "entropy of the loads (nats)"]
+    titles = [f"load {LOOKS[arm].long}" for arm in ARMS] + ["busiest expert's share", "entropy of the loads (nats)"]
     for axes, title in zip(panels[0], titles):
         axes.set_title(title, fontsize=10)
     for axes in panels[-1]:
         axes.set_xlabel("window")
     bar = figure.colorbar(image, ax=panels[:, :2], location="bottom", shrink=0.6, aspect=40, pad=0.02)
     bar.set_label(f"share of the window's load; an even one is 1/{experts} = {1 / experts:.3f} (line)", fontsize=9)
-    bar.ax.axvline(1 / experts, color="white", linewidth=2)
+    bar.ax.axvline(1 / experts, color=palette.WHITE, linewidth=2)
     # Below the lines, beside the colour bar.
     below = panels[-1, 2].legend(
         handles=legend_handles(), fontsize=9, loc="upper left", bbox_to_anchor=(0, -0.3), ncols=2
@@ -85,9 +86,7 @@ def check(loads: pd.DataFrame, windows: pd.DataFrame, load_file: Path, windows_f
         "busiest_share is the largest share": np.allclose(of_windows["busiest_share"], shares.max(axis=1)),
         "entropy is that of the shares": np.allclose(of_windows["entropy_nats"], special.entr(shares).sum(axis=1)),
     }
-    for identity, holds in identities.items():
-        if not holds:
-            raise ArtefactError("table breaks an identity", file=windows_file, identity=identity)
+    tables.must_hold(windows_file, identities)
 
 
 def draw_loads(axes: Axes, loads: pd.DataFrame, largest: float):
@@ -103,18 +102,22 @@ def draw_loads(axes: Axes, loads: pd.DataFrame, largest: float):
 def draw_lines(axes: Axes, windows: pd.DataFrame, measure: str, experts: int) -> None:
     """Both arms over the windows, the even router's expected level, and for the share where it is in 99 of 100."""
     for arm in ARMS:
-        rows, variant = windows[windows["arm"] == arm], VARIANTS[arm]
-        axes.plot(
-            rows["window"], rows[measure], color=variant.colour, marker=variant.marker, markersize=3, linewidth=1.2
-        )
-    axes.axhline(windows[f"uniform_{measure}"].iloc[0], color="0.35", linestyle="--", linewidth=1.2)
+        rows, look = windows[windows["arm"] == arm], LOOKS[arm]
+        axes.plot(rows["window"], rows[measure], color=look.colour, marker=look.marker, markersize=3, linewidth=1.2)
+    even = LOOKS["even"]
+    axes.axhline(windows[f"uniform_{measure}"].iloc[0], color=even.colour, linestyle=even.line, linewidth=1.2)
     if measure == "busiest_share":
         # The busiest of E experts has 1/E at the least.
-        axes.axhspan(1 / experts, windows["uniform_busiest_share_99"].iloc[0], color="0.75", alpha=0.6, linewidth=0)
+        axes.axhspan(
+            1 / experts, windows["uniform_busiest_share_99"].iloc[0], color=palette.LIGHT_GREY, alpha=0.6, linewidth=0
+        )
 
 
 def legend_handles() -> list:
-    lines = [plt.Line2D([], [], color=VARIANTS[arm].colour, marker=VARIANTS[arm].marker, markersize=4,
-                        label=VARIANTS[arm].long) for arm in ARMS]  # fmt: skip
-    lines.append(plt.Line2D([], [], color="0.35", linestyle="--", label="even random router: expected"))
-    return [*lines, Patch(color="0.75", alpha=0.6, label="even random router: 99 of 100 windows")]
+    lines = [
+        plt.Line2D([], [], color=LOOKS[arm].colour, marker=LOOKS[arm].marker, markersize=4, label=LOOKS[arm].long)
+        for arm in ARMS
+    ]
+    even = LOOKS["even"]
+    lines.append(plt.Line2D([], [], color=even.colour, linestyle=even.line, label="even random router: expected"))
+    return [*lines, Patch(color=palette.LIGHT_GREY, alpha=0.6, label="even random router: 99 of 100 windows")]

@@ -1,22 +1,29 @@
-"""Chart: how the choices spread over the experts, checkpoint by expert, for each layer and both arms of one seed."""
+"""Each expert's share of the choices in the windows between checkpoints, untrained model first, by layer, without
+(above) and with (below) the auxiliary loss, on one colour scale; the smallest seed.
+"""
 
 from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from postproof import plotting
+from postproof.charts import palette, plotting
 from postproof.mixtral.figures import router_tables
-from postproof.variants import VARIANTS
+from postproof.mixtral.looks import LOOKS
 
-add_arguments = router_tables.add_arguments
+TABLES = ("mixtral/expert_usage",)
+
+
+def add_arguments(parser) -> None:
+    plotting.add_arguments(parser, TABLES)
 
 
 def main(args) -> None:
-    tables = router_tables.read(args)
+    usage = router_tables.read_usage(*args.tables)
+    experts = usage["expert"].nunique()
     # Which expert is which differs from seed to seed, so a mean over seeds would show nothing.
-    seed = tables.usage["seed"].iloc[0]
-    usage = tables.usage[(tables.usage["seed"] == seed) & (tables.usage["protocol"] == "paired")]
+    seed = usage["seed"].min()
+    usage = usage[(usage["seed"] == seed) & (usage["protocol"] == "paired")]
     panels = pooled_and_layers(usage)
     largest = max(panel.to_numpy().max() for panel in panels.values())
     arms = sorted(usage["arm"].unique())
@@ -32,14 +39,14 @@ def main(args) -> None:
             axes.grid(False)
             axes.set_xticks(range(len(shares.columns)), shares.columns)
             axes.set_yticks(range(len(shares.index)), ["untrained" if step == 0 else step for step in shares.index])
-        row[0].set(ylabel=f"{VARIANTS[arm].long}\n{router_tables.STEPS_LABEL}")
+        row[0].set(ylabel=f"{LOOKS[arm].long}\n{router_tables.STEPS_LABEL}")
     for axes, name in zip(grid[0], names):
         axes.set_title("all layers pooled" if name == "all" else f"layer {name}", fontsize=10)
     for axes in grid[-1]:
         axes.set(xlabel="expert")
     bar = figure.colorbar(image, ax=grid, shrink=0.8, label="share of the choices (both slots)")
-    bar.ax.axhline(1 / tables.experts, color="white", linewidth=2)
-    bar.ax.text(-0.15, 1 / tables.experts, "even", ha="right", va="center", fontsize=9)
+    bar.ax.axhline(1 / experts, color=palette.WHITE, linewidth=2)
+    bar.ax.text(-0.15, 1 / experts, "even", ha="right", va="center", fontsize=9)
     figure.suptitle(
         f"Expert usage in each window of training, seed {seed}; same initial weights in both arms", fontsize=12
     )

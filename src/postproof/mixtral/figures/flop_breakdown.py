@@ -1,4 +1,6 @@
-"""Chart: where the FLOPs of one training step go in each arm, and how many parameters each arm holds and uses."""
+"""FLOPs of one training step of each arm by part: by the post's formula, and as counted by torch on our models; and the
+parameters of both arms, which are equal in total to within 0.5 %.
+"""
 
 from __future__ import annotations
 
@@ -10,43 +12,45 @@ from matplotlib.axes import Axes
 from matplotlib.legend_handler import HandlerTuple
 from matplotlib.patches import Patch
 
-from postproof import files, plotting
-from postproof.errors import ArtefactError
-from postproof.mixtral.figures import parameters as parameter_chart
-from postproof.variants import VARIANTS
+from postproof.charts import palette, plotting
+from postproof.charts.palette import Look
+from postproof.core import tables
+from postproof.core.errors import ArtefactError
+from postproof.mixtral.figures import parameter_table
+from postproof.mixtral.looks import LOOKS
 
+TABLES = ("mixtral/flop_breakdown", "mixtral/parameters")
 ARMS = ("dense", "moe")
 ACCOUNTINGS = ("posted", "counted")
 SAME_IN_BOTH = ["attention_projections", "attention_scores", "ffn", "router_product"]
 # In the order of the bars. What both arms share is grey; the feed-forward block has the colour of its arm.
-LOOKS = {
-    "attention_projections": {"facecolor": "#808080"},
-    "attention_scores": {"facecolor": "#C8C8C8"},
-    "ffn": {},
-    "router": {"facecolor": "black"},
-    "head": {"facecolor": "white", "hatch": "//////"},
-}
+PARTS = ("attention_projections", "attention_scores", "ffn", "router", "head")
+DARK = ("attention_projections", "dense")  # looks on which writing is white
 SMALLEST_LABELLED_SHARE = 0.05
 BAR_HEIGHT = 0.7
 ROWS_Y = (0, 0.8, 2, 2.8)  # two bars for each arm
 
 
 def add_arguments(parser) -> None:
-    plotting.add_figure_arguments(parser, "flop_breakdown", "parameters")
+    plotting.add_arguments(parser, TABLES)
 
 
 def main(args) -> None:
     flops_file, parameters_file = args.tables
-    flops, parameters = read(flops_file), parameter_chart.read(parameters_file)
+    flops, parameters = read(flops_file), parameter_table.read(parameters_file)
     plotting.style()
     figure, (left, right) = plt.subplots(1, 2, figsize=(13, 4.8), width_ratios=[6, 5])
     draw_flops(left, flops)
     draw_parameters(right, parameters)
     handles, labels = legend(flops)
     figure.legend(
-        handles, labels, loc="outside lower center", ncols=len(labels), fontsize=9,
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=len(labels) // 2,
+        fontsize=9,
         handler_map={tuple: HandlerTuple(ndivide=None, pad=0)},
-    )  # fmt: skip
+    )
     plotting.save(figure, args.out_svg, args.out_png)
 
 
@@ -55,7 +59,7 @@ def read(path: Path) -> pd.DataFrame:
 
     Raises ArtefactError when a column, a row or a number is missing, or an identity does not hold.
     """
-    table = files.read_csv(path, ["arm", "accounting", "part", "pass"], ["flops"])
+    table = tables.read(path, "mixtral/flop_breakdown")
     keys = ["arm", "accounting", "pass", "part"]
     if table.duplicated(keys).any():
         raise ArtefactError("table has a row twice", file=path)
@@ -75,20 +79,18 @@ def read(path: Path) -> pd.DataFrame:
         flops["router"] = flops.pop("router_product") + flops.pop("router_arithmetic")
     except KeyError as error:
         raise ArtefactError("table lacks an arm, accounting, part or pass", file=path) from error
-    for identity, holds in identities.items():
-        if not holds:
-            raise ArtefactError("table breaks an identity", file=path, identity=identity)
-    return flops.groupby(level=["arm", "accounting"]).sum()[list(LOOKS)]
+    tables.must_hold(path, identities)
+    return flops.groupby(level=["arm", "accounting"]).sum()[list(PARTS)]
 
 
 def draw_flops(axes: Axes, flops: pd.DataFrame) -> None:
     rows = [(arm, accounting) for arm in ARMS for accounting in ACCOUNTINGS]
     for y, (arm, accounting) in zip(ROWS_Y, rows):
         stack(axes, y, arm, flops.loc[(arm, accounting)] / 1e9)
-    axes.set_yticks(ROWS_Y, [f"{VARIANTS[arm].short}, {accounting}" for arm, accounting in rows])
+    axes.set_yticks(ROWS_Y, [f"{LOOKS[arm].short}, {accounting}" for arm, accounting in rows])
     axes.set(xlabel="FLOPs of one training step, forward and backward (10⁹); counted: by torch")
     finish(axes)
-    whole, ffn = ratio(flops, list(LOOKS)), ratio(flops, ["ffn"])
+    whole, ffn = ratio(flops, list(PARTS)), ratio(flops, ["ffn"])
     axes.set_title(
         "Same batch, width and depth. MoE over dense, as posted:\n"
         f"{whole:.3f} of the step's FLOPs, {ffn:.3f} of the FFN's",
@@ -102,13 +104,13 @@ def draw_parameters(axes: Axes, table: pd.DataFrame) -> None:
     for y, (arm, column) in zip(ROWS_Y, [(arm, column) for arm in ARMS for column in ("total", "active")]):
         terms = table.loc[f"race_{arm}", column]
         everything, ffn = terms["all"] / 1e6, terms["experts" if arm == "moe" else "ffn"] / 1e6
-        stack(axes, y, arm, pd.Series({"attention_projections": everything - ffn, "ffn": ffn}))
-        labels.append(f"{VARIANTS[arm].short}, {column}")
+        stack(axes, y, arm, pd.Series({"shared": everything - ffn, "ffn": ffn}))
+        labels.append(f"{LOOKS[arm].short}, {column}")
     axes.set_yticks(ROWS_Y, labels)
     axes.set(xlabel="parameters of the race's models (10⁶); active: at work for one token")
     finish(axes)
     total = table["total"].xs("all", level="term")
-    mixtral, with_one = (table.loc[(parameter_chart.MODEL, "all"), column] for column in ("total", "with_one_expert"))
+    mixtral, with_one = (table.loc[(parameter_table.MODEL, "all"), column] for column in ("total", "with_one_expert"))
     axes.set_title(
         f"Total parameters, MoE over dense: {total['race_moe'] / total['race_dense']:.3f} in the race.\n"
         f"Mixtral 8x7B over the same model with one expert a layer: {mixtral / with_one:.2f}",
@@ -120,11 +122,11 @@ def stack(axes: Axes, y: float, arm: str, parts: pd.Series) -> None:
     """One bar with its sum, and the share of each part that is wide enough to hold it."""
     start = 0.0
     for part, width in parts[parts > 0].items():
-        look = {"facecolor": VARIANTS[arm].colour} | LOOKS[part]
-        axes.barh(y, width, left=start, height=BAR_HEIGHT, edgecolor="black", linewidth=0.5, **look)
+        look = LOOKS[arm if part == "ffn" else part]
+        axes.barh(y, width, left=start, height=BAR_HEIGHT, **filling(look))
         share = width / parts.sum()
         if share >= SMALLEST_LABELLED_SHARE:
-            ink = "white" if (arm, part) == ("dense", "ffn") else "black"
+            ink = palette.WHITE if look.stem in DARK else palette.BLACK
             turn = 90 if part == "attention_scores" else 0
             axes.text(
                 start + width / 2, y, f"{share:.1%}", rotation=turn, ha="center", va="center", fontsize=8, color=ink
@@ -145,18 +147,22 @@ def legend(flops: pd.DataFrame) -> tuple[list, list[str]]:
     """Handles and labels; the parts that are too thin for a label in the bar have their share here."""
     moe_posted, moe_counted = (flops.loc[("moe", accounting)] for accounting in ACCOUNTINGS)
     names = {
-        "attention_projections": "attention: q, k, v, out (right: all but FFN)",
-        "attention_scores": "attention: scores",
+        "attention_projections": LOOKS["attention_projections"].long,
+        "attention_scores": LOOKS["attention_scores"].long,
         "ffn": "FFN, experts",
         "router": f"router ({moe_posted['router'] / moe_posted.sum():.1%} of MoE)",
         "head": f"head (not in the posted formula; {moe_counted['head'] / moe_counted.sum():.1%} of MoE)",
+        "shared": "right: all but FFN, experts",
     }
     handles = []
-    for look in LOOKS.values():
-        colours = [look] if look else [{"facecolor": VARIANTS[arm].colour} for arm in ARMS]
-        patches = tuple(Patch(edgecolor="black", linewidth=0.5, **each) for each in colours)
+    for part in names:
+        patches = tuple(Patch(**filling(LOOKS[stem])) for stem in (ARMS if part == "ffn" else [part]))
         handles.append(patches if len(patches) > 1 else patches[0])
     return handles, list(names.values())
+
+
+def filling(look: Look) -> dict:
+    return {"facecolor": look.colour, "hatch": look.hatch, "edgecolor": palette.BLACK, "linewidth": 0.5}
 
 
 def ratio(flops: pd.DataFrame, parts: list[str]) -> float:

@@ -1,4 +1,4 @@
-"""Chart: P50, P95 and P99 latency of one forward pass by prompt-length bucket, a panel per machine. Measured."""
+"""Measured: latency of one forward pass of one prompt by its length, P50, P95 and P99; a panel per machine."""
 
 from __future__ import annotations
 
@@ -8,17 +8,21 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from postproof import measured, plotting
-from postproof.measured import Measured
-from postproof.variants import VARIANTS
+from postproof.charts import on_machines, palette, plotting
+from postproof.charts.on_machines import Measured
+from postproof.mixtral.looks import LOOKS, MEASURED_AS
 
 PERCENTILES = ["p50_seconds", "p95_seconds", "p99_seconds"]
 NUMBERS = ["tokens_from", "tokens_to", *PERCENTILES, "max_seconds", "repeats"]
-add_arguments = measured.add_arguments
+MEASURED = ("latency_by_length",)
+
+
+def add_arguments(parser) -> None:
+    plotting.add_arguments(parser, (), MEASURED)
 
 
 def main(args) -> None:
-    machines = measured.read_all(args.tables, ["variant"], NUMBERS)
+    machines = on_machines.read_all(args.measured, ["variant"], NUMBERS)
     for machine in machines:
         check(machine)
     plotting.style()
@@ -42,7 +46,7 @@ def check(machine: Measured) -> None:
     rising = machine.table[[*PERCENTILES, "max_seconds"]].diff(axis=1).iloc[:, 1:] >= 0
     machine.must_hold(
         {
-            "variants are known": set(machine.table["variant"]) <= set(measured.STEMS),
+            "variants are known": set(machine.table["variant"]) <= set(MEASURED_AS),
             "P50 <= P95 <= P99 <= max": rising.all(axis=None),
             "each variant has each bucket once": not machine.table.duplicated(["variant", "tokens_from"]).any(),
         }
@@ -52,17 +56,17 @@ def check(machine: Measured) -> None:
 def draw(axes: Axes, table: pd.DataFrame) -> None:
     """Per bucket and variant a line from P50 (filled) by P95 (dash) to P99 (hollow), the variants side by side."""
     buckets = sorted(set(zip(table["tokens_from"].astype(int), table["tokens_to"].astype(int))))
-    present = [name for name in measured.STEMS if name in set(table["variant"])]
+    present = [name for name in MEASURED_AS if name in set(table["variant"])]
     for name, rows in table.groupby("variant"):
-        variant = VARIANTS[measured.STEMS[name]]
+        look = LOOKS[MEASURED_AS[name]]
         offset = 0.22 * (present.index(name) - (len(present) - 1) / 2)
         x = [buckets.index(bucket) + offset for bucket in zip(rows["tokens_from"], rows["tokens_to"])]
         p50, p95, p99 = (1e3 * rows[column] for column in PERCENTILES)
-        common = {"color": variant.colour, "linestyle": "none", "markeredgecolor": variant.colour}
-        axes.vlines(x, p50, p99, color=variant.colour, linewidth=1.5)
-        axes.plot(x, p50, marker=variant.marker, markersize=7, **common)
+        common = {"color": look.colour, "linestyle": "none", "markeredgecolor": look.colour}
+        axes.vlines(x, p50, p99, color=look.colour, linewidth=1.5)
+        axes.plot(x, p50, marker=look.marker, markersize=7, **common)
         axes.plot(x, p95, marker="_", markersize=11, markeredgewidth=2, **common)
-        axes.plot(x, p99, marker=variant.marker, markersize=6, markerfacecolor="white", **common)
+        axes.plot(x, p99, marker=look.marker, markersize=6, markerfacecolor=palette.WHITE, **common)
     axes.set_xticks(range(len(buckets)), [f"{low}–{high}" for low, high in buckets])
     axes.set(xlabel="prompt length (tokens)", yscale="log")
     axes.yaxis.set(
@@ -75,9 +79,10 @@ def legend(figure) -> None:
     """Variants by colour and marker in one row, percentiles by the way they are drawn in the next."""
     style = {"linestyle": "none", "markeredgewidth": 1.5}
     handles = []
-    marks = [("P50", "o", "0.3"), ("P95", "_", "0.3"), ("P99", "o", "white")]
-    for stem, (percentile, marker, face) in zip(measured.STEMS.values(), marks):
-        variant = VARIANTS[stem]
-        handles.append(Line2D([], [], color=variant.colour, marker=variant.marker, label=variant.long, **style))
-        handles.append(Line2D([], [], color="0.3", marker=marker, markerfacecolor=face, label=percentile, **style))
+    grey = palette.DARK_GREY
+    marks = [("P50", "o", grey), ("P95", "_", grey), ("P99", "o", palette.WHITE)]
+    for stem, (percentile, marker, face) in zip(MEASURED_AS.values(), marks):
+        look = LOOKS[stem]
+        handles.append(Line2D([], [], color=look.colour, marker=look.marker, label=look.long, **style))
+        handles.append(Line2D([], [], color=grey, marker=marker, markerfacecolor=face, label=percentile, **style))
     figure.legend(handles=handles, loc="outside lower center", ncols=len(marks), fontsize=9)

@@ -1,4 +1,5 @@
-"""Chart: time of a training step of MoE, computed in six ways, over that of the dense model. Measured.
+"""Measured: time of a training step of each way to compute the mixture, relative to the dense model's step; the line is
+the ratio of their FLOPs.
 
 A panel per machine and size. Each ratio is to the dense step launched in the same way, which was timed in turn with it.
 """
@@ -11,16 +12,16 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from postproof import measured, plotting
-from postproof.errors import ArtefactError
-from postproof.measured import Measured
-from postproof.variants import VARIANTS
+from postproof.charts import on_machines, palette, plotting
+from postproof.charts.on_machines import Measured
+from postproof.core.errors import ArtefactError
+from postproof.mixtral.looks import LOOKS, MEASURED_AS
 
-# What measuring/moe_variants.py computes; those that other charts have too are drawn as they are there.
+# What mixtral/measuring/moe_variants.py computes; those that other charts have too are drawn as they are there.
 WAYS = {
-    "dense": VARIANTS["dense"].long,
+    "dense": LOOKS["dense"].long,
     "ours": "MoE, sorted by expert (ours)",
-    "loop": VARIANTS["loop"].long,
+    "loop": LOOKS["loop"].long,
     "grouped": "MoE, one grouped product",
     "all_experts": "MoE, all experts on every token",
     "transformers": "Mixtral block of transformers",
@@ -33,15 +34,19 @@ LABELS = ["variant", "launch", "size", "precision", "attention", "what"]
 SECONDS = ["median_seconds", "p25_seconds", "p75_seconds"]
 RATIOS = ["ratio", "low", "high"]
 TICKS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 6, 8, 10, 15, 20, 30, 50, 100]
-add_arguments = measured.add_arguments
+MEASURED = ("moe_step",)
+
+
+def add_arguments(parser) -> None:
+    plotting.add_arguments(parser, (), MEASURED)
 
 
 def main(args) -> None:
-    machines = measured.read_all(args.tables, LABELS, ["d_model", "batch", "tokens", "flops", *SECONDS])
+    machines = on_machines.read_all(args.measured, LABELS, ["d_model", "batch", "tokens", "flops", *SECONDS])
     panels = [{size: rows for size in SIZES if len(rows := steps(machine, size))} for machine in machines]
     sizes = [size for size in SIZES if any(size in of_machine for of_machine in panels)]
     if not sizes:
-        raise ArtefactError("no machine has a dense step to compare with", remedy=measured.REMEDY)
+        raise ArtefactError("no machine has a dense step to compare with", remedy=on_machines.REMEDY)
     plotting.style()
     figure, grid = plt.subplots(
         len(machines),
@@ -110,33 +115,33 @@ def describe(rows: pd.DataFrame) -> str:
 def draw(axes: Axes, rows: pd.DataFrame) -> None:
     """A line of ways; eager filled, compiled hollow below it; bars are quartiles."""
     for way, launch, ratio, low, high in rows[["variant", "launch", *RATIOS]].itertuples(index=False):
-        variant = VARIANTS.get(measured.STEMS.get(way, ""))
-        colour, marker = (variant.colour, variant.marker) if variant else ("0.35", "P")
+        look = LOOKS[MEASURED_AS.get(way, "other")]
         y = list(WAYS).index(way) + (-0.15 if launch == "eager" else 0.15)
         axes.errorbar(
             ratio,
             y,
             xerr=[[ratio - low], [high - ratio]],
-            color=colour,
-            marker=marker,
-            markerfacecolor=colour if launch == "eager" else "white",
+            color=look.colour,
+            marker=look.marker,
+            markerfacecolor=look.colour if launch == "eager" else palette.WHITE,
             markersize=6,
             capsize=2,
             linewidth=1.2,
         )
-    axes.axvline(1, color=VARIANTS["dense"].colour, linewidth=1)
+    axes.axvline(1, color=LOOKS["dense"].colour, linewidth=1)
     if len(flops := rows.groupby(rows["variant"] == "dense")["flops"].first()) == 2:
-        axes.axvline(flops[False] / flops[True], color="black", linestyle="--", linewidth=1.2)
+        axes.axvline(flops[False] / flops[True], color=palette.BLACK, linestyle="--", linewidth=1.2)
     axes.set(xscale="log", xlabel="step time / dense step time (log scale)")
     axes.xaxis.set(major_locator=FixedLocator(TICKS), minor_locator=NullLocator(), major_formatter="{x:g}")
     axes.tick_params(labelbottom=True)
 
 
 def legend(figure) -> None:
+    mark = {"color": palette.DARK_GREY, "marker": "o", "linestyle": "none"}
     points = [
-        Line2D([], [], color="0.35", marker="o", linestyle="none", label=LAUNCHES["eager"] + ", median and quartiles"),
-        Line2D([], [], color="0.35", marker="o", markerfacecolor="white", linestyle="none", label=LAUNCHES["compiled"]),
-        Line2D([], [], color=VARIANTS["dense"].colour, linewidth=1, label="as long as dense"),
-        Line2D([], [], color="black", linestyle="--", linewidth=1.2, label="FLOPs of MoE / FLOPs of dense"),
+        Line2D([], [], label=LAUNCHES["eager"] + ", median and quartiles", **mark),
+        Line2D([], [], label=LAUNCHES["compiled"], markerfacecolor=palette.WHITE, **mark),
+        Line2D([], [], color=LOOKS["dense"].colour, linewidth=1, label="as long as dense"),
+        Line2D([], [], color=palette.BLACK, linestyle="--", linewidth=1.2, label="FLOPs of MoE / FLOPs of dense"),
     ]
     figure.legend(handles=points, loc="outside lower center", ncols=2, fontsize=9)

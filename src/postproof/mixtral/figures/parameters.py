@@ -1,60 +1,35 @@
-"""Chart: the parameters of Mixtral 8x7B, term by term, all of them against those that work for one token."""
+"""Parameters of Mixtral 8x7B term by term: all of them, and those that work for one token."""
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 
-from postproof import files, plotting
-from postproof.errors import ArtefactError
-from postproof.variants import VARIANTS
+from postproof.charts import palette, plotting
+from postproof.mixtral.figures import parameter_table
+from postproof.mixtral.figures.parameter_table import COUNTS, MODEL
+from postproof.mixtral.looks import LOOKS
 
-MODEL = "mixtral_8x7b"
-COUNTS = ["total", "active", "with_one_expert"]
-NUMBERS = [*COUNTS, "bytes_16bit"]
-SHARED_COLOUR = "#808080"  # of what every token uses, in every model
-EXPERTS_COLOUR = VARIANTS["moe"].colour
+TABLES = ("mixtral/parameters",)
+SHARED_COLOUR = LOOKS["shared"].colour  # of what every token uses, in every model
+EXPERTS_COLOUR = LOOKS["moe"].colour
 BILLION = 1e9
 
 
 def add_arguments(parser) -> None:
-    plotting.add_figure_arguments(parser, "parameters")
+    plotting.add_arguments(parser, TABLES)
 
 
 def main(args) -> None:
-    table = read(*args.tables)
+    table = parameter_table.read(*args.tables)
     plotting.style()
     figure, (left, right) = plt.subplots(1, 2, figsize=(13, 4.8), width_ratios=[1, 1])
     draw_sums(left, table.loc[MODEL])
     draw_terms(right, table.loc[MODEL])
     plotting.save(figure, args.out_svg, args.out_png)
-
-
-def read(path: Path) -> pd.DataFrame:
-    """The table of mixtral.parameters with rows (model, term).
-
-    Raises ArtefactError when a column, a model or a number is missing, or an identity does not hold.
-    """
-    table = files.read_csv(path, ["model", "term", "group"], NUMBERS)
-    for model in (MODEL, "race_dense", "race_moe"):
-        rows = table[table["model"] == model].set_index("term")
-        if "all" not in rows.index or not rows.index.is_unique:
-            raise ArtefactError("table lacks the sum of a model, or has a term twice", file=path, model=model)
-        terms = rows.drop(index="all")
-        shared = terms[terms["group"] == "shared"]
-        identities = {
-            "term all is the sum of the terms": (terms[NUMBERS].sum() == rows.loc["all", NUMBERS]).all(),
-            "what is shared works for every token": (shared["total"] == shared["active"]).all(),
-            "no more parameters work than there are": (terms["active"] <= terms["total"]).all(),
-        }
-        for identity, holds in identities.items():
-            if not holds:
-                raise ArtefactError("table breaks an identity", file=path, model=model, identity=identity)
-    return table.set_index(["model", "term"])
 
 
 def draw_sums(axes: Axes, table: pd.DataFrame) -> None:
@@ -69,7 +44,7 @@ def draw_sums(axes: Axes, table: pd.DataFrame) -> None:
     }
     for y, (label, terms) in enumerate(bars.items()):
         shared, in_experts = terms.drop("experts").sum() / BILLION, terms["experts"] / BILLION
-        look = {"height": 0.62, "edgecolor": "black", "linewidth": 0.5}
+        look = {"height": 0.62, "edgecolor": palette.BLACK, "linewidth": 0.5}
         look |= {"alpha": 0.45, "hatch": "////"} if label.startswith("not") else {}
         axes.barh(y, shared, color=SHARED_COLOUR, label=None if y else "shared: all but the experts", **look)
         axes.barh(y, in_experts, left=shared, color=EXPERTS_COLOUR, label=None if y else "experts", **look)
@@ -94,10 +69,14 @@ def draw_terms(axes: Axes, table: pd.DataFrame) -> None:
     ys = range(len(terms))
     fewest = 10.0 ** math.floor(math.log10(terms["total"].min()))
     colours = [EXPERTS_COLOUR if group == "experts" else SHARED_COLOUR for group in terms["group"]]
-    axes.hlines(ys, fewest, terms["active"], color="black", alpha=0.15, linewidth=1)
+    axes.hlines(ys, fewest, terms["active"], color=palette.BLACK, alpha=0.15, linewidth=1)
     axes.hlines(ys, terms["active"], terms["total"], color=colours, linewidth=2)
-    axes.scatter(terms["total"], ys, s=90, color=colours, edgecolor="black", linewidth=0.5, label="total", zorder=2)
-    axes.scatter(terms["active"], ys, s=22, color="white", edgecolor="black", label="active for a token", zorder=3)
+    axes.scatter(
+        terms["total"], ys, s=90, color=colours, edgecolor=palette.BLACK, linewidth=0.5, label="total", zorder=2
+    )
+    axes.scatter(
+        terms["active"], ys, s=22, color=palette.WHITE, edgecolor=palette.BLACK, label="active for a token", zorder=3
+    )
     for y, (total, active) in enumerate(zip(terms["total"], terms["active"])):
         text = in_words(total) if total == active else f"{in_words(total)}, active {in_words(active)}"
         axes.text(1.6 * total, y, text, va="center", fontsize=9)

@@ -8,42 +8,35 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from postproof import files
-from postproof.errors import ArtefactError
-from postproof.variants import VARIANTS
+from postproof.core import tables
+from postproof.mixtral.looks import LOOKS
 
 FLOPS_LABEL = "cumulative training FLOPs"
-LABELS = ["arm", "seed", "protocol"]
-NUMBERS = ["step", "cumulative_flops", "tokens_seen", "train_loss", "val_loss", "val_perplexity"]
 
 
 def read(path: Path) -> pd.DataFrame:
     """The metrics table, after a look at the identities that the charts rest on.
 
-    Raises ArtefactError when a column or a number is missing, or an identity does not hold.
+    Raises ArtefactError when the table is not of its schema, or an identity does not hold.
     """
-    table = files.read_csv(path, LABELS, NUMBERS)
+    table = tables.read(path, "mixtral/race")
     flops_per_step = (table["cumulative_flops"] / table["step"]).groupby(table["arm"]).nunique()
     identities = {
         "perplexity is exp(loss)": np.allclose(np.exp(table["val_loss"]), table["val_perplexity"], rtol=1e-6),
         "each step of an arm has the same FLOPs": (flops_per_step == 1).all(),
     }
-    for identity, holds in identities.items():
-        if not holds:
-            raise ArtefactError("table breaks an identity", file=path, identity=identity)
+    tables.must_hold(path, identities)
     return table
 
 
 def draw(axes: Axes, table: pd.DataFrame, x: str, y: str) -> None:
     """Per arm: every seed as a thin line, their mean with markers, a band of one standard deviation of single runs."""
     for arm, runs in table.groupby("arm", sort=True):
-        variant = VARIANTS[arm]
+        look = LOOKS[arm]
         for _, run in runs.groupby("seed"):
-            axes.plot(run[x], run[y], color=variant.colour, linewidth=0.7, alpha=0.45)
+            axes.plot(run[x], run[y], color=look.colour, linewidth=0.7, alpha=0.45)
         at_x = runs.groupby(x)[y]
         mean, spread = at_x.mean(), at_x.std(ddof=1).fillna(0)
-        axes.fill_between(mean.index, mean - spread, mean + spread, color=variant.colour, alpha=0.15, linewidth=0)
-        label = f"{variant.long}: mean of {runs['seed'].nunique()} seeds"
-        axes.plot(
-            mean.index, mean, color=variant.colour, marker=variant.marker, markersize=4, linewidth=1.8, label=label
-        )
+        axes.fill_between(mean.index, mean - spread, mean + spread, color=look.colour, alpha=0.15, linewidth=0)
+        label = f"{look.long}: mean of {runs['seed'].nunique()} seeds"
+        axes.plot(mean.index, mean, color=look.colour, marker=look.marker, markersize=4, linewidth=1.8, label=label)

@@ -1,32 +1,41 @@
-"""Chart: the same perplexity curves against FLOPs, optimiser steps and tokens, and who is ahead on each."""
+"""The same perplexity curves (fixed windows) against three axes: training FLOPs, optimiser steps, tokens seen. The
+dotted line is the largest value that both arms reached; the title says who is ahead there. Who wins depends on what is
+held equal.
+"""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from postproof import plotting
+from postproof.charts import palette, plotting
+from postproof.core import tables
 from postproof.mixtral.figures import race_curves
-from postproof.variants import VARIANTS
+from postproof.mixtral.looks import LOOKS
 
+TABLES = ("mixtral/race", "mixtral/race_matched_axes")
+PROTOCOL = "fixed_windows"
 AXES = {"cumulative_flops": race_curves.FLOPS_LABEL, "step": "optimiser steps", "tokens_seen": "tokens seen"}
 
 
 def add_arguments(parser) -> None:
-    plotting.add_figure_arguments(parser, "race")
+    plotting.add_arguments(parser, TABLES)
 
 
 def main(args) -> None:
-    table = race_curves.read(*args.tables)
-    table = table[table["protocol"] == "fixed_windows"]
+    race_file, ahead_file = args.tables
+    table, gaps = race_curves.read(race_file), read_gaps(ahead_file)
+    table = table[table["protocol"] == PROTOCOL]
     plotting.style()
     figure, panels = plt.subplots(1, 3, figsize=(13, 4.4), sharey=True)
     for axes, (x, label) in zip(panels, AXES.items()):
         race_curves.draw(axes, table, x, "val_perplexity")
-        end, gap = gap_at_common_end(table, x)
-        ahead = VARIANTS["moe" if gap > 0 else "dense"].short
-        axes.axvline(end, color="black", linewidth=0.8, linestyle=":")
+        gap = gaps[x]
+        ahead = LOOKS["moe" if gap > 0 else "dense"].short
+        axes.axvline(common_end(table, x), color=palette.BLACK, linewidth=0.8, linestyle=":")
         axes.set(xlabel=label)
         axes.set_title(f"held equal: {label}\n{ahead} ahead by {abs(gap):.2f} at the dotted line", fontsize=10)
     panels[0].set(ylabel="validation perplexity (fixed windows)")
@@ -34,9 +43,22 @@ def main(args) -> None:
     plotting.save(figure, args.out_svg, args.out_png)
 
 
-def gap_at_common_end(table: pd.DataFrame, x: str) -> tuple[float, float]:
-    """The largest x that both arms reached, and dense minus MoE in mean perplexity there (linear in between)."""
-    curves = {arm: runs.groupby(x)["val_perplexity"].mean() for arm, runs in table.groupby("arm")}
-    end = min(curve.index.max() for curve in curves.values())
-    at_end = {arm: float(np.interp(end, curve.index, curve)) for arm, curve in curves.items()}
-    return float(end), at_end["dense"] - at_end["moe"]
+def read_gaps(path: Path) -> pd.Series:
+    """Dense minus MoE in perplexity, by what is held equal.
+
+    Raises ArtefactError when the table is not of its schema, or breaks an identity.
+    """
+    table = tables.read(path, "mixtral/race_matched_axes")
+    difference = table["dense_val_perplexity"] - table["moe_val_perplexity"]
+    of_protocol = table[table["protocol"] == PROTOCOL].set_index("held_equal")["gap"]
+    identities = {
+        "gap is dense minus MoE": np.allclose(table["gap"], difference, atol=1e-5),
+        "each axis stands once": sorted(of_protocol.index) == sorted(AXES),
+    }
+    tables.must_hold(path, identities)
+    return of_protocol
+
+
+def common_end(table: pd.DataFrame, x: str) -> float:
+    """The largest x that both arms reached."""
+    return table.groupby("arm")[x].max().min()

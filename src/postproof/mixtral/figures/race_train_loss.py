@@ -1,15 +1,19 @@
-"""Chart: training loss at the checkpoints over cumulative FLOPs, dense against MoE."""
+"""Training loss of the batch at each checkpoint over cumulative training FLOPs, dense against MoE: all seeds, their
+mean, and one standard deviation of single runs.
+"""
 
 from __future__ import annotations
 
 import matplotlib.pyplot as plt
 
-from postproof import plotting
+from postproof.charts import plotting
 from postproof.mixtral.figures import race_curves
+
+TABLES = ("mixtral/race",)
 
 
 def add_arguments(parser) -> None:
-    plotting.add_figure_arguments(parser, "race")
+    plotting.add_arguments(parser, TABLES)
 
 
 def main(args) -> None:

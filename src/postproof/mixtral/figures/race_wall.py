@@ -1,4 +1,5 @@
-"""Chart: wall seconds of the race by part, and how many times longer MoE takes than dense. Measured.
+"""Measured: seconds of the race split into set-up, training steps and evaluations, and the ratio of MoE to dense with
+and without evaluations.
 
 A row of panels per machine. Warm runs give the medians; the cold run, which comes first in its process, is marked.
 """
@@ -12,9 +13,9 @@ from matplotlib.colors import to_rgba
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from postproof import measured, plotting
-from postproof.measured import Measured
-from postproof.variants import VARIANTS
+from postproof.charts import on_machines, palette, plotting
+from postproof.charts.on_machines import Measured
+from postproof.mixtral.looks import LOOKS, MEASURED_AS
 
 PARTS = {  # opacity of the variant's colour, and hatching, so that parts differ in grey too
     "setup_seconds": (0.0, "||||"),
@@ -23,11 +24,15 @@ PARTS = {  # opacity of the variant's colour, and hatching, so that parts differ
 }
 COUNTS = ["steps", "evaluations", "val_batches", "flops"]
 NUMBERS = ["run", *COUNTS, "wall_seconds", *PARTS]
-add_arguments = measured.add_arguments
+MEASURED = ("race_wall",)
+
+
+def add_arguments(parser) -> None:
+    plotting.add_arguments(parser, (), MEASURED)
 
 
 def main(args) -> None:
-    machines = measured.read_all(args.tables, ["variant"], NUMBERS)
+    machines = on_machines.read_all(args.measured, ["variant"], NUMBERS)
     for machine in machines:
         check(machine)
     plotting.style()
@@ -60,7 +65,7 @@ def check(machine: Measured) -> None:
     parts_seconds = table[list(PARTS)].sum(axis=1)
     machine.must_hold(
         {
-            "variants are known, and dense is among them": {"dense"} <= set(table["variant"]) <= set(measured.STEMS),
+            "variants are known, and dense is among them": {"dense"} <= set(table["variant"]) <= set(MEASURED_AS),
             # The stored seconds have nine digits.
             "setup, training and evaluation fit into the wall time": (
                 parts_seconds < 1.000001 * table["wall_seconds"]
@@ -75,7 +80,7 @@ def check(machine: Measured) -> None:
 
 
 def present(table: pd.DataFrame) -> list[str]:
-    return [name for name in measured.STEMS if name in set(table["variant"])]
+    return [name for name in MEASURED_AS if name in set(table["variant"])]
 
 
 def warm_medians(table: pd.DataFrame) -> pd.DataFrame:
@@ -94,15 +99,15 @@ def draw_seconds(axes: Axes, table: pd.DataFrame) -> None:
     medians = warm_medians(table)
     names = present(table)
     for y, name in enumerate(names):
-        variant, rows, left = VARIANTS[measured.STEMS[name]], table[table["variant"] == name], 0.0
-        for part, look in PARTS.items():
-            axes.barh(y, medians.loc[name, part], left=left, height=0.6, **filling(variant.colour, *look))
+        look, rows, left = LOOKS[MEASURED_AS[name]], table[table["variant"] == name], 0.0
+        for part, fill in PARTS.items():
+            axes.barh(y, medians.loc[name, part], left=left, height=0.6, **filling(look.colour, *fill))
             left += medians.loc[name, part]
         cold, warm = rows.loc[rows["run"] == 0, "wall_seconds"], rows.loc[rows["run"] > 0, "wall_seconds"]
-        axes.plot(warm, [y] * len(warm), color="black", marker="|", markersize=9, linestyle="none")
-        axes.plot(cold, [y] * len(cold), color="black", marker="x", markersize=6, linestyle="none")
+        axes.plot(warm, [y] * len(warm), color=palette.BLACK, marker="|", markersize=9, linestyle="none")
+        axes.plot(cold, [y] * len(cold), color=palette.BLACK, marker="x", markersize=6, linestyle="none")
     steps = table.groupby("variant")["steps"].first()
-    labels = [f"{VARIANTS[measured.STEMS[name]].long}\n{steps[name]:.0f} steps" for name in names]
+    labels = [f"{LOOKS[MEASURED_AS[name]].long}\n{steps[name]:.0f} steps" for name in names]
     axes.set_yticks(range(len(names)), labels)
     axes.set(xlabel="wall seconds of one race", xlim=(0, None))
     axes.invert_yaxis()
@@ -115,31 +120,32 @@ def draw_ratios(axes: Axes, table: pd.DataFrame) -> None:
     ratios = medians / medians.loc["dense"]
     names = [name for name in present(table) if name != "dense"]
     for y, name in enumerate(names):
-        variant = VARIANTS[measured.STEMS[name]]
+        look = LOOKS[MEASURED_AS[name]]
         for column, face, at in [
-            ("wall_seconds", variant.colour, y - 0.17),
-            ("without_evaluation_seconds", "white", y + 0.17),
+            ("wall_seconds", look.colour, y - 0.17),
+            ("without_evaluation_seconds", palette.WHITE, y + 0.17),
         ]:
             ratio = ratios.loc[name, column]
-            axes.plot(ratio, at, color=variant.colour, marker=variant.marker, markerfacecolor=face, markersize=8)
+            axes.plot(ratio, at, color=look.colour, marker=look.marker, markerfacecolor=face, markersize=8)
             text = axes.annotate(
                 f"{ratio:.2f}", (ratio, at), (9, 0), textcoords="offset points", va="center", fontsize=9
             )
-            text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
-    axes.axvline(1, color=VARIANTS["dense"].colour, linewidth=1, zorder=1)
-    axes.set_yticks(range(len(names)), [VARIANTS[measured.STEMS[name]].short for name in names])
+            text.set_bbox({"facecolor": palette.WHITE, "edgecolor": "none", "pad": 1})
+    axes.axvline(1, color=LOOKS["dense"].colour, linewidth=1, zorder=1)
+    axes.set_yticks(range(len(names)), [LOOKS[MEASURED_AS[name]].short for name in names])
     longest = ratios[["wall_seconds", "without_evaluation_seconds"]].max(axis=None)
     axes.set(xlabel="times as long as dense (line: 1)", xlim=(0, 1.25 * max(1, longest)), ylim=(len(names) - 0.5, -0.5))
     axes.grid(axis="y", visible=False)
 
 
 def legend(figure) -> None:
-    bars = [Patch(label=part.removesuffix("_seconds"), **filling("#555555", *look)) for part, look in PARTS.items()]
-    point = {"color": "0.3", "linestyle": "none"}
+    grey = palette.DARK_GREY
+    bars = [Patch(label=part.removesuffix("_seconds"), **filling(grey, *fill)) for part, fill in PARTS.items()]
+    point = {"color": grey, "linestyle": "none"}
     marks = [
         Line2D([], [], marker="|", markersize=9, label="single warm runs", **point),
         Line2D([], [], marker="x", markersize=6, label="cold run", **point),
         Line2D([], [], marker="s", label="ratio of whole races", **point),
-        Line2D([], [], marker="s", markerfacecolor="white", label="ratio without evaluations", **point),
+        Line2D([], [], marker="s", markerfacecolor=palette.WHITE, label="ratio without evaluations", **point),
     ]
     figure.legend(handles=[*bars, *marks], loc="outside lower center", ncols=4, fontsize=9)

@@ -1,4 +1,7 @@
-"""Chart: what pooling hides: entropy, busiest shares, auxiliary loss and mutual information of each layer's router."""
+"""What pooling hides. By layer: entropy, share of the busiest expert over both slots, share of the busiest first
+choice, auxiliary loss, and how much the token tells of the expert. Even load and specialised experts are not opposites:
+with the auxiliary loss the load is the most even and the token tells the most.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,21 @@ import math
 
 import matplotlib.pyplot as plt
 
-from postproof import plotting
+from postproof.charts import plotting
 from postproof.mixtral.figures import router_tables
 
-add_arguments = router_tables.add_arguments
+TABLES = ("mixtral/router_by_layer", "mixtral/expert_usage")
+
+
+def add_arguments(parser) -> None:
+    plotting.add_arguments(parser, TABLES)
 
 
 def main(args) -> None:
-    tables = router_tables.read(args)
-    layers = tables.layers[tables.layers["protocol"] == "paired"]
+    layers_file, usage_file = args.tables
+    layers = router_tables.read_layers(layers_file).query("protocol == 'paired'")
     trained, untrained = layers[layers["step"] > 0], layers[layers["step"] == 0]
-    E = tables.experts
+    E = router_tables.read_usage(usage_file)["expert"].nunique()
     statistics = {  # column, label, level of even routing
         "entropy": ("entropy of choices\n(nats)", math.log(E), f"even routing: ln {E}"),
         "busiest_share": ("share of the busiest\nexpert, both slots", 1 / E, f"even routing: 1/{E}"),
@@ -48,8 +55,11 @@ def main(args) -> None:
     handles, labels = grid[0][0].get_legend_handles_labels()
     shown = [index for index, label in enumerate(labels) if "even" not in label]
     figure.legend(
-        [handles[index] for index in shown], [labels[index] for index in shown],
-        loc="outside lower center", ncols=len(shown), fontsize=10,
-    )  # fmt: skip
+        [handles[index] for index in shown],
+        [labels[index] for index in shown],
+        loc="outside lower center",
+        ncols=len(shown),
+        fontsize=10,
+    )
     figure.suptitle("Routers by layer; both arms start from the same weights (thin: single seeds)", fontsize=12)
     plotting.save(figure, args.out_svg, args.out_png)

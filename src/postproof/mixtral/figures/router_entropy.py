@@ -1,4 +1,7 @@
-"""Chart: entropy of the expert choices over training, with and without the auxiliary loss, under both protocols."""
+"""Entropy of the expert choices with and without the auxiliary loss, pooled over both slots, all layers and the 25
+steps before each checkpoint, against even routing and the untrained routers. Left as posted: the arms start from
+different weights; right from the same.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +9,27 @@ import math
 
 import matplotlib.pyplot as plt
 
-from postproof import plotting
+from postproof.charts import plotting
 from postproof.mixtral.figures import router_tables
 
-add_arguments = router_tables.add_arguments
+TABLES = ("mixtral/router_balance", "mixtral/router_by_layer", "mixtral/expert_usage")
+
+
+def add_arguments(parser) -> None:
+    plotting.add_arguments(parser, TABLES)
 
 
 def main(args) -> None:
-    tables = router_tables.read(args)
+    balance_file, layers_file, usage_file = args.tables
+    balance, layers = router_tables.read_balance(balance_file), router_tables.read_layers(layers_file)
+    experts = router_tables.read_usage(usage_file)["expert"].nunique()
     plotting.style()
     figure, panels = plt.subplots(1, 2, figsize=(11, 4.6), sharey=True)
     for axes, (protocol, title) in zip(panels, router_tables.PROTOCOL_TITLES.items()):
-        of_protocol = tables.layers["protocol"] == protocol
-        untrained = of_protocol & (tables.layers["step"] == 0) & (tables.layers["layer"] == "all")
-        router_tables.draw(axes, tables.balance[tables.balance["protocol"] == protocol], "entropy")
-        even = f"even routing: ln {tables.experts} = {math.log(tables.experts):.4f}"
-        router_tables.draw_levels(axes, math.log(tables.experts), even, tables.layers.loc[untrained, "entropy"])
+        untrained = (layers["protocol"] == protocol) & (layers["step"] == 0) & (layers["layer"] == "all")
+        router_tables.draw(axes, balance[balance["protocol"] == protocol], "entropy")
+        even = f"even routing: ln {experts} = {math.log(experts):.4f}"
+        router_tables.draw_levels(axes, math.log(experts), even, layers.loc[untrained, "entropy"])
         axes.set(xlabel=router_tables.STEPS_LABEL)
         axes.set_title(title, fontsize=10)
     panels[0].set(ylabel="entropy of expert choices (nats)")

@@ -1,4 +1,6 @@
-"""Chart: validation perplexity with and without the auxiliary loss, all seeds, and the difference within each seed."""
+"""Validation perplexity with and without the auxiliary loss: all seeds over the steps, the last checkpoint under both
+protocols, and the difference within each seed.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +8,19 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 
-from postproof import plotting
+from postproof.charts import palette, plotting
 from postproof.mixtral.figures import router_tables
-from postproof.variants import VARIANTS
+from postproof.mixtral.looks import LOOKS
 
-add_arguments = router_tables.add_arguments
+TABLES = ("mixtral/router_balance",)
+
+
+def add_arguments(parser) -> None:
+    plotting.add_arguments(parser, TABLES)
 
 
 def main(args) -> None:
-    balance = router_tables.read(args).balance
+    balance = router_tables.read_balance(*args.tables)
     last = balance[balance["step"] == balance["step"].max()]
     plotting.style()
     figure, panels = plt.subplots(1, 3, figsize=(14, 4.6), width_ratios=[1.25, 1, 1.1])
@@ -42,17 +48,17 @@ def draw_last(axes: Axes, last: pd.DataFrame) -> None:
     for protocol, of_protocol in last.groupby("protocol"):
         for arm, runs in of_protocol.groupby("arm"):
             x = len(positions)
-            positions[f"{VARIANTS[arm].short}\n{protocol.replace('_', ' ')}"] = x
-            variant = VARIANTS[arm]
+            positions[f"{LOOKS[arm].short}\n{protocol.replace('_', ' ')}"] = x
+            look = LOOKS[arm]
             spread = [(index - (len(runs) - 1) / 2) * 0.08 for index in range(len(runs))]
             axes.scatter(
                 [x + shift for shift in spread],
                 runs["val_perplexity"],
-                color=variant.colour,
-                marker=variant.marker,
+                color=look.colour,
+                marker=look.marker,
                 s=28,
             )
-            axes.hlines(runs["val_perplexity"].mean(), x - 0.3, x + 0.3, color=variant.colour, linewidth=1.5)
+            axes.hlines(runs["val_perplexity"].mean(), x - 0.3, x + 0.3, color=look.colour, linewidth=1.5)
     axes.set_xticks(list(positions.values()), list(positions), fontsize=8)
     axes.set(ylabel="validation perplexity (windows drawn anew)")
     axes.set_title("at the last checkpoint (line: mean)", fontsize=10)
@@ -67,9 +73,9 @@ def draw_differences(axes: Axes, last: pd.DataFrame) -> None:
             difference = arms["with_aux"] - arms["no_aux"]
             x = len(labels)
             labels.append(f"{protocol.replace('_', ' ')}\n{name}")
-            axes.scatter([x] * len(difference), difference, color=VARIANTS["with_aux"].colour, alpha=0.8, s=28)
-            axes.hlines(difference.mean(), x - 0.25, x + 0.25, color="black", linewidth=1.5)
-    axes.axhline(0, color="0.35", linestyle=":", linewidth=1.3)
+            axes.scatter([x] * len(difference), difference, color=LOOKS["with_aux"].colour, alpha=0.8, s=28)
+            axes.hlines(difference.mean(), x - 0.25, x + 0.25, color=palette.BLACK, linewidth=1.5)
+    axes.axhline(0, color=palette.DARK_GREY, linestyle=":", linewidth=1.3)
     axes.set_xticks(range(len(labels)), labels, fontsize=8)
     axes.set(ylabel="perplexity, with aux minus without")
     axes.set_title("difference within a seed (line: mean; above 0: worse)", fontsize=10)

@@ -1,0 +1,54 @@
+"""Exact mode: the same bytes on any x86-64 processor with AVX2 and FMA (2013 and later).
+
+Floating-point sums depend on the order of their terms, and BLAS libraries choose that order by processor. Three
+dispatchers have to be held still:
+
+- ATen's own kernels (softmax, layer norm, activations, optimiser): `ATEN_CPU_CAPABILITY`.
+- NumPy's loops: `NPY_DISABLE_CPU_FEATURES`.
+- Matrix products. torch hands float32 products to MKL, whose only processor-independent path
+  (`MKL_CBWR=COMPATIBLE`) is SSE2 code, 2 to 3 times slower; its AVX2 path is not honoured on AMD. OpenBLAS, which
+  NumPy carries, can be told which kernels to use (`OPENBLAS_CORETYPE`), AVX2 ones included. So in exact mode
+  `matmul` goes through NumPy, on the same memory and without a copy.
+
+MKL stays pinned as well, since ATen uses its vector functions. Each job is one thread: splitting a sum over threads
+changes it. Parallelism comes from jobs side by side.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from postproof.core.errors import EngineError
+
+ENVIRONMENT = {
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "MKL_CBWR": "COMPATIBLE",
+    "OPENBLAS_CORETYPE": "Haswell",
+    "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
+
+
+def pin() -> None:
+    """Fixes kernels and threads of this process and its children. Call it before NumPy or torch is imported.
+
+    Raises EngineError when one of them was imported under another setting: it would be too late.
+    """
+    if all(os.environ.get(name) == value for name, value in ENVIRONMENT.items()):
+        return
+    loaded = sorted({"numpy", "torch"} & sys.modules.keys())
+    if loaded:
+        raise EngineError(
+            "exact mode was asked for after a numerical library had been loaded",
+            loaded=", ".join(loaded),
+            remedy="call postproof.core.exact.pin() first, or run the command as `python -m postproof ...`",
+        )
+    os.environ.update(ENVIRONMENT)
+
+
+def pinned() -> bool:
+    """Whether this process was started in, or put into, exact mode."""
+    return all(os.environ.get(name) == value for name, value in ENVIRONMENT.items())

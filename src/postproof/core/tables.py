@@ -1,0 +1,166 @@
+"""Tables whose columns stand once, in workflow/schemas/tables/{post}/{table}.yaml: one writer and one reader.
+
+A schema maps each column, in the order of the file, to
+
+    unit          a unit of core/units.py, or `label` for a column that names rows
+    description   what it is, in words
+    at_least, at_most   optional: range of its numbers
+    one_of        optional: the labels that may stand there
+    may_be_empty  optional, `true`: a cell may have no value
+    from_params   optional, of the column `seed`: the list in params.yaml whose seeds the runs of the table have
+    checkpoint    optional, `true`: the rows of a run are its checkpoints, in the order of this column
+
+`write` refuses a frame that is not of its schema, and `read` refuses a file that is not, so a chart or a claim gets the
+columns that the schema promises or an error that names the file and the column. A table is named `{post}/{table}` in
+the code; that literal is also how the schema becomes an input of the job (engines/codegraph.py).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from postproof.core import files
+from postproof.core.errors import ArtefactError
+from postproof.core.strict_yaml import StrictLoader
+from postproof.core.units import LABEL
+
+if TYPE_CHECKING:
+    import pandas
+
+SCHEMAS = Path(__file__).parents[3] / "workflow/schemas/tables"
+KEYS = {"unit", "description", "at_least", "at_most", "one_of", "may_be_empty", "from_params", "checkpoint"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """One column as its schema states it. `unit` is the text; `label` for no quantity."""
+
+    name: str
+    unit: str
+    description: str
+    at_least: float | None = None
+    at_most: float | None = None
+    one_of: tuple | None = None
+    may_be_empty: bool = False
+    from_params: str | None = None
+    checkpoint: bool = False
+
+    @property
+    def is_label(self) -> bool:
+        return self.unit == LABEL
+
+
+@functools.cache
+def schema(name: str) -> dict[str, Column]:
+    """The columns of the table `{post}/{table}` by name, in order.
+
+    Raises ArtefactError when there is no such schema.
+    """
+    return read_schema(SCHEMAS / f"{name}.yaml")
+
+
+def read_schema(path: Path) -> dict[str, Column]:
+    """Units are read by who computes with them: a new one in core/units.py is then no change to every job.
+
+    Raises ArtefactError naming file and column when the file is missing or no schema.
+    """
+    remedy = "mend the schema; core/tables.py says what it holds"
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=StrictLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ArtefactError("cannot read the schema of a table", file=path, remedy=remedy) from error
+    if not isinstance(content, dict) or not content:
+        raise ArtefactError("schema has no columns", file=path, remedy=remedy)
+    columns = {}
+    for name, entry in content.items():
+        keys = set(entry) if isinstance(entry, dict) else set()
+        if not {"unit", "description"} <= keys <= KEYS or not str(entry["description"]).strip():
+            raise ArtefactError("not a column", file=path, column=name, value=entry,
+                                allowed=", ".join(sorted(KEYS)), remedy=remedy)  # fmt: skip
+        if "one_of" in entry:
+            entry = entry | {"one_of": tuple(entry["one_of"])}
+        columns[name] = Column(name, **(entry | {"unit": str(entry["unit"])}))
+    return columns
+
+
+def write(path: Path | str, frame: pandas.DataFrame, name: str) -> None:
+    """Writes the frame as the table `name`, whole or not at all.
+
+    Raises ArtefactError when columns, their order, types or ranges are not those of the schema: a fault of the caller.
+    """
+    check(frame, schema(name), path, remedy=f"make code and workflow/schemas/tables/{name}.yaml agree")
+    files.write_csv(path, frame)
+
+
+def read(path: Path | str, name: str) -> pandas.DataFrame:
+    """The table `name` from a file, checked against its schema.
+
+    Raises ArtefactError when the file is missing, empty, cut off, or its columns, types or ranges are others.
+    """
+    frame = files.read_csv(path)
+    check(frame, schema(name), path)
+    return frame
+
+
+def read_all(paths: Sequence[Path], names: Sequence[str]) -> list[pandas.DataFrame]:
+    """The tables `names` from as many files, in order. Raises ArtefactError as `read` does."""
+    return [read(path, name) for path, name in zip(paths, names, strict=True)]
+
+
+def must_hold(file: Path | str, identities: Mapping[str, Any], remedy: str = "") -> None:
+    """Raises ArtefactError with the first identity that the table in `file` breaks."""
+    for identity, holds in identities.items():
+        if not holds:
+            raise ArtefactError("table breaks an identity", file=file, identity=identity, remedy=remedy)
+
+
+def check(frame: pandas.DataFrame, columns: Mapping[str, Column], file: Path | str, remedy: str = "") -> None:
+    """Raises ArtefactError naming file and column unless the frame has these columns, in order and in their ranges."""
+    found = list(frame.columns)
+    missing = [column for column in columns if column not in found]
+    unknown = [column for column in found if column not in columns]
+    if missing:
+        raise ArtefactError(f"table lacks column {', '.join(missing)}", file=file, columns_found=", ".join(found),
+                            remedy=remedy)  # fmt: skip
+    if unknown:
+        raise ArtefactError(f"table has column {', '.join(unknown)}, which its schema has not", file=file,
+                            allowed=", ".join(columns), remedy=remedy)  # fmt: skip
+    if found != list(columns):
+        raise ArtefactError("columns stand in another order than in the schema", file=file,
+                            columns_found=", ".join(found), allowed=", ".join(columns), remedy=remedy)  # fmt: skip
+    for column in columns.values():
+        _check_column(frame[column.name], column, file, remedy)
+
+
+def _check_column(values: pandas.Series, column: Column, file: Path | str, remedy: str) -> None:
+    import numpy
+    import pandas
+
+    where = {"file": file, "column": column.name, "remedy": remedy}
+    if values.isna().any() and not column.may_be_empty:
+        what = "an empty cell" if column.is_label else "a cell that is not a finite number"
+        raise ArtefactError(f"table holds {what}", **where)
+    values = values.dropna()
+    if column.one_of is not None:
+        others = sorted(set(values) - set(column.one_of), key=str)
+        if others:
+            raise ArtefactError("table holds a label that its schema has not", value=others[0],
+                                allowed=", ".join(map(str, column.one_of)), **where)  # fmt: skip
+    if column.is_label or values.empty:
+        return
+    if not pandas.api.types.is_numeric_dtype(values) or not numpy.isfinite(values.astype(float)).all():
+        raise ArtefactError("table holds a cell that is not a finite number", **where)
+    for bound, outside in (
+        (column.at_least, values < column.at_least if column.at_least is not None else None),
+        (column.at_most, values > column.at_most if column.at_most is not None else None),
+    ):
+        if outside is not None and outside.any():
+            allowed = f"{'at least' if bound == column.at_least else 'at most'} {bound:g}"
+            raise ArtefactError("table holds a number out of range", value=f"{values[outside].iloc[0]:.9g}",
+                                allowed=allowed, **where)  # fmt: skip

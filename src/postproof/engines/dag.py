@@ -1,0 +1,139 @@
+"""The Snakemake DAG as data: every job with its inputs, outputs, code and params.
+
+Snakemake has no public export of it (`--detailed-summary` prints `-` where metadata are missing), so this file reaches
+into `SnakemakeApi`; snakemake is pinned, and beside this file only snakemake_state.py and the four lines of `onerror`
+in workflow/rules/common.smk touch its internals.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from postproof.engines import codegraph, params
+
+PROFILE = Path("profiles/default/config.yaml")
+CHOSEN = "postproof_chosen"  # Snakemake's flag on an input whose path stands in params.yaml: the key
+RUNNER = "job"  # the command that runs a job's own: engines/job.py
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """`outputs` and `inputs` are patterns with {wildcard}; inputs that a function gives are left out.
+
+    `wildcards`: for each, the key in params.yaml whose list or mapping has its values; None where they are fixed.
+    `chosen`: inputs whose path params.yaml says, with the key.
+    """
+
+    name: str
+    outputs: tuple[str, ...]
+    inputs: tuple[str, ...]
+    wildcards: Mapping[str, str | None]
+    chosen: Mapping[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """Paths are relative to the repository's root; `params` pairs dotted keys of params.yaml with what the job gets.
+
+    `needed` says whether Snakemake would run the job now, `known` whether it has on record what made the outputs: where
+    it has not, it cannot see that code or params changed.
+    """
+
+    rule: Rule
+    wildcards: Mapping[str, str]
+    inputs: frozenset[str]
+    code: str | None  # build/code/{command}.txt
+    outputs: tuple[str, ...]
+    params: frozenset[tuple[str, str]]
+    command: tuple[str, ...]  # with its arguments, as engines/job.py gets it
+    needed: bool
+    known: bool
+
+
+def jobs(root: Path, overrides: Mapping[str, Any] | None = None, targets: Iterable[str] = ()) -> list[Job]:
+    """All jobs behind the targets (default: `all`) of the Snakefile in `root`, up to date or not.
+
+    `overrides` are nested values in place of those of params.yaml. The caller's working directory must be `root`: the
+    Snakefile reads files relative to it.
+    """
+    from snakemake.api import DAGSettings
+
+    checksum_limit = params.load(root / PROFILE)["max-checksum-file-size"]
+    settings = DAGSettings(targets=frozenset(targets), force_incomplete=True, max_checksum_file_size=checksum_limit)
+    with _workflow(root, overrides) as workflow_api:
+        workflow_api.dag(dag_settings=settings)
+        workflow = workflow_api._workflow
+        workflow._prepare_dag(forceall=False, ignore_incomplete=False, lock_warn_only=True)
+        workflow._build_dag()
+        found = [
+            _job(job, workflow.dag.needrun(job), workflow.persistence.has_metadata(job))
+            for job in workflow.dag.jobs
+            if job.shellcmd
+        ]
+        return sorted(found, key=lambda job: job.outputs)
+
+
+def rules(root: Path) -> list[Rule]:
+    """Every rule that has outputs, those without a job included, in the order of the rule files."""
+    with _workflow(root) as workflow_api:
+        workflow_api.dag()
+        return [_rule(rule) for rule in workflow_api._workflow.rules if rule.output]
+
+
+@contextlib.contextmanager
+def _workflow(root: Path, overrides: Mapping[str, Any] | None = None) -> Iterator[Any]:
+    from snakemake.api import ConfigSettings, OutputSettings, SnakemakeApi, StorageSettings
+    from snakemake.settings.types import Quietness, ResourceSettings
+
+    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL}, verbose=False)) as api:
+        logging.getLogger("snakemake").setLevel(logging.ERROR)
+        yield api.workflow(
+            resource_settings=ResourceSettings(cores=1),
+            config_settings=ConfigSettings(config=dict(overrides or {})),
+            storage_settings=StorageSettings(),
+            snakefile=root / "Snakefile",
+            workdir=root,
+        )
+
+
+def _rule(rule) -> Rule:
+    constraints = rule.wildcard_constraints
+    plain = [path for path in rule.input if not callable(path)]
+    # In the order of the path: the stage's name has their values in the same.
+    wildcards = dict.fromkeys(re.findall(r"\{(\w+)", str(rule.output[0]))) if rule.wildcard_names else {}
+    return Rule(
+        rule.name,
+        tuple(map(_pattern, rule.output)),
+        tuple(_pattern(path) for path in plain if not path.flags.get(CHOSEN)),
+        {name: getattr(constraints.get(name), "key", None) for name in wildcards},
+        {str(path): path.flags[CHOSEN] for path in plain if path.flags.get(CHOSEN)},
+    )
+
+
+def _pattern(path) -> str:
+    """With {wildcard} in place of Snakemake's {wildcard,constraint}."""
+    return re.sub(r"\{(\w+),[^{}]*\}", r"{\1}", str(path))
+
+
+def _job(job, needed: bool, known: bool) -> Job:
+    code = [str(path) for path in job.input if Path(path).parent == codegraph.FOLDER]
+    words = shlex.split(job.shellcmd)
+    return Job(
+        rule=_rule(job.rule),
+        wildcards=dict(job.wildcards_dict),
+        inputs=frozenset(map(str, job.input)) - set(code),
+        code=code[0] if code else None,
+        outputs=tuple(map(str, job.output)),
+        # A param without a key is no part of params.yaml, but of the rule's own text.
+        params=frozenset((value.key, str(value)) for value in job.params if hasattr(value, "key")),
+        command=tuple(words[words.index("--", words.index(RUNNER)) + 1 :]) if RUNNER in words else (),
+        needed=needed,
+        known=known,
+    )

@@ -1,0 +1,53 @@
+"""What DVC makes of dvc.yaml and dvc.lock: the one place of the project that reaches into its Python interface."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from postproof.engines.lockfile import CODE_STAGE
+
+
+def stage_names(root: Path) -> set[str]:
+    """Every stage of dvc.yaml, `name@item` where it is one of a matrix."""
+    from dvc.repo import Repo
+
+    with Repo(str(root)) as repo:
+        return {stage.name for stage in repo.index.stages}
+
+
+def outputs_by_stage(root: Path) -> dict[str, set[str]]:
+    """Paths of what each stage makes, but for the one that makes the files of the code."""
+    from dvc.repo import Repo
+
+    with Repo(str(root)) as repo:
+        return {
+            stage.name: {out.def_path for out in stage.outs} for stage in repo.index.stages if stage.name != CODE_STAGE
+        }
+
+
+def changed(root: Path) -> list[str]:
+    """Stages that `dvc status` names.
+
+    The stage of the code is not among them: its files are made anew whenever Snakemake's rules are read, and a stage
+    whose code has changed is named itself.
+    """
+    from dvc.repo import Repo
+
+    with Repo(str(root)) as repo:
+        return [name for name in repo.status() if name != CODE_STAGE]
+
+
+def plan(root: Path) -> list[str]:
+    """The first output of each stage that `dvc status` names, and of each stage that depends on one of them."""
+    import networkx
+    from dvc.repo import Repo
+
+    with Repo(str(root)) as repo:
+        changed = repo.status()
+        code = [stage for stage in repo.index.graph if stage.addressing == CODE_STAGE]
+        graph = repo.index.graph.copy()
+        graph.remove_nodes_from(code)
+        stages = {stage for stage in graph if stage.addressing in changed}
+        # DVC's edges point from a stage to what it depends on.
+        stages |= {later for stage in stages for later in networkx.ancestors(graph, stage)}
+        return sorted(min(out.def_path for out in stage.outs) for stage in stages)

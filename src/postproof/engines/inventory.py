@@ -1,0 +1,132 @@
+"""Which posts, charts and tables there are: found in the tree, listed nowhere.
+
+A post is a file claims/{post}.yaml. A chart is a module src/postproof/{post}/figures/{chart}.py with
+
+    TABLES    names of the tables that it draws, `{post}/{table}`, in the order in which it reads them
+    MEASURED  names of the measurements, where it draws some: folders of data/measured
+
+Its docstring is its caption. It is drawn when it has tables, or when some machine's measurement is at hand.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from postproof.core.errors import ClaimError, EngineError
+from postproof.engines.codegraph import PACKAGE, SCHEMAS, Sources
+
+TABLES, MEASURED = "TABLES", "MEASURED"
+
+
+@dataclasses.dataclass(frozen=True)
+class Chart:
+    post: str
+    name: str
+    tables: tuple[str, ...]  # {post}/{table}
+    measured: tuple[str, ...]  # paths of the machines' tables
+    caption: str
+
+    @property
+    def about(self) -> list[str]:
+        """What was measured where, beside each machine's table."""
+        return [f"{table.removesuffix('.csv')}.json" for table in self.measured]
+
+
+@dataclasses.dataclass(frozen=True)
+class Claims:
+    """What the claims of a post are judged by: tables by {post}/{table}, paths of their schemas, other posts."""
+
+    tables: tuple[str, ...]
+    schemas: tuple[str, ...]
+    others: tuple[str, ...]
+
+
+def posts(root: Path) -> list[str]:
+    """The posts by name."""
+    return sorted(path.stem for path in (root / "claims").glob("*.yaml"))
+
+
+def rule_files(root: Path, post: str) -> list[str]:
+    """Rule files of a post, {post}.smk and {post}_*.smk, relative to `root`."""
+    found = [*(root / "workflow/rules").glob(f"{post}.smk"), *(root / "workflow/rules").glob(f"{post}_*.smk")]
+    return [path.relative_to(root).as_posix() for path in sorted(found)]
+
+
+def charts(root: Path, sources: Sources) -> list[Chart]:
+    """The charts that can be drawn here, by post and name.
+
+    Raises EngineError for a module that names no table and no measurement as a chart has to.
+    """
+    found = []
+    for post in posts(root):
+        prefix = f"{PACKAGE}.{post}.figures."
+        for module, known in sources.modules.items():
+            if not module.startswith(prefix) or module.removeprefix(f"{PACKAGE}.") not in sources.commands:
+                continue
+            tables, measurements = (_names(known.constants, key, sources.files[module]) for key in (TABLES, MEASURED))
+            if not tables and not measurements:
+                raise EngineError("chart names no tables", file=sources.files[module],
+                                  allowed=f'{TABLES} = ("{post}/...",) or {MEASURED} = ("...",)',
+                                  remedy="name what it draws")  # fmt: skip
+            paths = [path.relative_to(root).as_posix() for name in measurements
+                     for path in sorted((root / "data/measured" / name).glob("*.csv"))]  # fmt: skip
+            if tables or paths:
+                name = module.removeprefix(prefix)
+                found.append(Chart(post, name, tables, tuple(paths), _caption(known.docstring)))
+    return sorted(found, key=lambda chart: (chart.post, chart.name))
+
+
+def claims(root: Path, post: str) -> Claims:
+    """What the claims of a post are judged by; what else is wrong with them the judge says.
+
+    Raises ClaimError when the file is no YAML, or names a table that has no schema.
+    """
+    path = root / f"claims/{post}.yaml"
+    content = _claims(path)
+    values, others = content.get("values") or {}, content.get("others") or []
+    if not isinstance(values, dict) or not isinstance(others, list):
+        raise ClaimError("not a mapping of values, or not a list of other posts", file=path)
+    named = {str(entry["table"]) for entry in values.values() if isinstance(entry, dict) and "table" in entry}
+    tables = tuple(table if "/" in table else f"{post}/{table}" for table in sorted(named))
+    schemas = []
+    for table in tables:
+        schema = schema_of(root, table)
+        if schema is None:
+            raise ClaimError("table has no schema", file=path, table=table, remedy=f"write {SCHEMAS}/{table}.yaml")
+        schemas.append(schema)
+    return Claims(tables, tuple(schemas), tuple(str(other) for other in others))
+
+
+def schema_of(root: Path, table: str) -> str | None:
+    """Where the schema of {post}/{table} stands: with the post, or with the tables that several posts have."""
+    post, _, name = table.partition("/")
+    for folder in (post, "published"):
+        if (root / SCHEMAS / folder / f"{name}.yaml").is_file():
+            return f"{SCHEMAS}/{folder}/{name}.yaml"
+    return None
+
+
+def _claims(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ClaimError("cannot read YAML", file=path) from error
+    if not isinstance(content, dict):
+        raise ClaimError("not a mapping", file=path)
+    return content
+
+
+def _names(constants: dict[str, Any], key: str, file: str) -> tuple[str, ...]:
+    names = constants.get(key, ())
+    names = names if isinstance(names, list | tuple) else [names]
+    if not all(isinstance(name, str) for name in names):
+        raise EngineError("not names of tables", file=file, key=key, value=names, allowed="a tuple of texts")
+    return tuple(names)
+
+
+def _caption(docstring: str) -> str:
+    return " ".join(docstring.removeprefix("Chart:").split("\n\n")[0].split())

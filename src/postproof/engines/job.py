@@ -1,0 +1,119 @@
+"""Run one job's command so that its record cannot lie, and restore what was made before in place of making it again.
+
+    postproof --log LOG job --code build/code/COMMAND.txt --reads FILE ... --makes FILE ... -- COMMAND ...
+
+A job is what it is made of: its command line, the code that its file in build/code names, the bytes of its inputs, and
+the numerical libraries. That is taken before the work, and once more after it: a job under whose hands code or inputs
+changed fails, and what it wrote is nobody's result. Its outputs are kept by content in DVC's cache (receipts.py), so a
+job of the same make is restored from there, by either engine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.metadata
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from postproof import cli
+from postproof.core import exact
+from postproof.core.errors import EngineError, UsageError
+from postproof.engines import codegraph, receipts, snakemake_state
+
+if TYPE_CHECKING:
+    from postproof.engines import dag
+
+# What decides the last digits besides our own code. Python itself does not: 3.11 and 3.13 give the same bytes.
+LIBRARIES = ("torch", "numpy", "pandas", "scipy", "matplotlib", "safetensors", "tokenizers", "gguf", "transformers")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--code", type=Path, required=True, help="build/code/{command}.txt, as the engine planned with")
+    parser.add_argument("--reads", type=Path, nargs="*", default=[], help="every input file of the job")
+    parser.add_argument("--makes", type=Path, nargs="+", required=True, help="every output file of the job")
+    by_environment = snakemake_state.ANEW in os.environ
+    parser.add_argument("--anew", action="store_true", default=by_environment, help="run it also where it is known")
+    parser.add_argument("line", nargs=argparse.REMAINDER, metavar="-- COMMAND ...")
+
+
+def main(args) -> int:
+    """Raises EngineError when code or inputs are not what was planned, or changed meanwhile."""
+    line = args.line[1:] if args.line[:1] == ["--"] else args.line
+    if not line:
+        raise UsageError("no command to run", remedy="put it after --")
+    reads = [path for path in args.reads if path != args.code]
+    code = planned_code(args.code, line[0])
+    inputs = {path.as_posix(): receipts.md5_of_input(path) for path in sorted(reads)}
+    key = key_of(line, code, inputs, args.mode)
+    recorded = args.mode == "exact"  # fast results are of this machine and this run
+    if recorded and not args.anew and receipts.restore(key, args.makes):
+        say(args.log, f"{line[0]}: as made before, nothing to compute")
+        return 0
+    exit_code = cli.run(line[0], line[1:], args.mode, args.log, made_of=key)
+    if exit_code:
+        return exit_code
+    if planned_code(args.code, line[0]) != code:
+        raise changed("code", args.code)
+    for path in reads:
+        if receipts.md5_of_input(path) != inputs[path.as_posix()]:
+            raise changed("an input", path)
+    if recorded:
+        receipts.keep(key, args.makes, {"command": line, "code": code, "inputs": inputs})
+    return 0
+
+
+def planned_code(file: Path, command: str) -> str:
+    """Digest of the code that runs now, which has to be the code in `file`: what the engine planned with.
+
+    Raises EngineError when they differ.
+    """
+    listing = codegraph.Sources.read(codegraph.ROOT).listing(command)
+    try:
+        planned = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise EngineError("there is no record of the code", file=file, remedy="run it through `snakemake`") from error
+    if planned != listing:
+        raise changed("code", file)
+    return hashlib.sha256(listing.encode()).hexdigest()
+
+
+def changed(what: str, file: Path) -> EngineError:
+    return EngineError(f"{what} was changed since this run was planned; nothing of this job counts", file=file,
+                       remedy="run it again: the job will be made with what is there now")  # fmt: skip
+
+
+def key_of(line: list[str], code: str, inputs: dict[str, str], mode: str = "exact") -> str:
+    """What a job is made of, as one digest."""
+    kernels = exact.ENVIRONMENT if mode == "exact" else mode
+    made_of = {"command": line, "code": code, "inputs": inputs, "kernels": kernels, "libraries": libraries()}
+    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
+
+
+def key_of_planned(job: dag.Job) -> str:
+    """The key of a job of the DAG, run with what is here now."""
+    listing = codegraph.Sources.read(codegraph.ROOT).listing(job.command[0])
+    inputs = {path: receipts.md5_of_input(Path(path)) for path in sorted(job.inputs)}
+    return key_of(list(job.command), hashlib.sha256(listing.encode()).hexdigest(), inputs)
+
+
+def libraries() -> dict[str, str | None]:
+    """Installed versions. A CUDA build of torch gives the same bytes on the CPU: its local label does not count."""
+    versions = {}
+    for library in LIBRARIES:
+        try:
+            versions[library] = importlib.metadata.version(library).partition("+")[0]
+        except importlib.metadata.PackageNotFoundError:
+            versions[library] = None
+    return versions
+
+
+def say(log: Path | None, text: str) -> None:
+    print(f"postproof: {text}", file=sys.stderr)
+    if log is not None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as file:
+            file.write(f"{text}\n")

@@ -1,0 +1,51 @@
+"""Commands run in this process, with a parser as their own, and the one way in which tests draw a chart."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from postproof.core import files
+
+
+def run(command: str, argv: Sequence) -> None:
+    """`command` as on the command line, e.g. llama2.figures.rope_decay."""
+    module = importlib.import_module(f"postproof.{command}")
+    parser = argparse.ArgumentParser()
+    module.add_arguments(parser)
+    module.main(parser.parse_args([str(argument) for argument in argv]))
+
+
+def tables_of(post: str, chart: str) -> list[str]:
+    """Names of the tables that a chart draws, without the post."""
+    module = importlib.import_module(f"postproof.{post}.figures.{chart}")
+    return [name.partition("/")[2] for name in getattr(module, "TABLES", ())]
+
+
+def draw(
+    post: str,
+    chart: str,
+    tables: Mapping[str, pd.DataFrame | Path] | Sequence[Path],
+    folder: Path,
+    measured: Sequence[Path] = (),
+) -> list[bytes]:
+    """The SVG and the PNG that a chart makes of its tables: frames or files by name, or files in its order."""
+    if isinstance(tables, Mapping):
+        tables = [_file(tables[name], folder / f"{name}.csv") for name in tables_of(post, chart)]
+    out = [folder / "chart.svg", folder / "chart.png"]
+    argv = ["--out-svg", out[0], "--out-png", out[1]]
+    argv += ["--tables", *tables] if tables else []
+    argv += ["--measured", *measured] if measured else []
+    run(f"{post}.figures.{chart}", argv)
+    return [path.read_bytes() for path in out]
+
+
+def _file(table: pd.DataFrame | Path, path: Path) -> Path:
+    if isinstance(table, pd.DataFrame):
+        files.write_csv(path, table)
+        return path
+    return table

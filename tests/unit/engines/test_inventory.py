@@ -1,0 +1,163 @@
+"""Posts, charts and what claims are judged by are found in the tree."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from postproof.core.errors import ClaimError, EngineError
+from postproof.engines import inventory
+from postproof.engines.codegraph import Sources
+from postproof.engines.inventory import Chart
+
+ROOT = Path(__file__).parents[3]
+COMMAND = "\n\ndef add_arguments(parser):\n    pass\n\n\ndef main(args):\n    pass\n"
+CHART = "src/postproof/coin/figures/flip.py"
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Lays files in a tree with the post coin; gives its root."""
+
+    def lay(files: dict[str, str]) -> Path:
+        packages = {f"src/postproof/{name}__init__.py": "" for name in ("", "coin/", "coin/figures/")}
+        for name, text in (packages | {"claims/coin.yaml": "post: coin\n"} | files).items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(text)
+        return tmp_path
+
+    return lay
+
+
+def charts(root: Path) -> list[Chart]:
+    return inventory.charts(root, Sources.read(root))
+
+
+def test_a_post_is_a_file_of_claims(tree):
+    root = tree(
+        {"claims/dice.yaml": "", "claims/drafts/bandits.yaml": "", "claims/notes.txt": "", "src/postproof/x/a.py": ""}
+    )
+    assert inventory.posts(root) == ["coin", "dice"]
+
+
+def test_rules_of_a_post_are_the_files_of_its_name(tree):
+    names = ["coin", "coin_more", "coins", "data", "a_coin", "dice"]
+    root = tree({f"workflow/rules/{name}.smk": "" for name in names})
+    assert inventory.rule_files(root, "coin") == ["workflow/rules/coin.smk", "workflow/rules/coin_more.smk"]
+
+
+def test_a_chart_says_what_it_draws(tree):
+    root = tree({CHART: f'"""Flips."""\n\nTABLES = ("coin/flip", "coin/other"){COMMAND}'})
+    assert charts(root) == [Chart("coin", "flip", ("coin/flip", "coin/other"), (), "Flips.")]
+
+
+@pytest.mark.parametrize("tables", ['("coin/flip",)', '["coin/flip"]', '"coin/flip"', '(\n    "coin/"\n    "flip",\n)'])
+def test_names_of_tables_may_be_written_in_several_ways(tree, tables):
+    root = tree({CHART: f'"""Flips."""\n\nTABLES = {tables}{COMMAND}'})
+    assert charts(root)[0].tables == ("coin/flip",)
+
+
+def test_a_measurement_is_drawn_where_a_machine_has_its_table(tree):
+    root = tree({CHART: f'"""Speed."""\n\nMEASURED = ("speed",){COMMAND}', "data/measured/other/a.csv": ""})
+    assert charts(root) == []
+    root = tree({f"data/measured/speed/{name}": "" for name in ("b.csv", "b.json", "a.csv", "a.json", "notes.txt")})
+    [chart] = charts(root)
+    assert chart.measured == ("data/measured/speed/a.csv", "data/measured/speed/b.csv")
+    assert chart.about == ["data/measured/speed/a.json", "data/measured/speed/b.json"]
+
+
+def test_a_chart_of_tables_is_drawn_without_a_measurement_too(tree):
+    root = tree({CHART: f'"""Speed."""\n\nTABLES = ("coin/flip",)\nMEASURED = ("speed",){COMMAND}'})
+    assert charts(root) == [Chart("coin", "flip", ("coin/flip",), (), "Speed.")]
+
+
+@pytest.mark.parametrize(
+    "names", ["", "TABLES = ()", "TABLES = (1,)", "TABLES = tuple('a')", "tables = ('coin/flip',)"]
+)
+def test_a_chart_that_names_no_tables_is_an_error_that_names_it(tree, names):
+    with pytest.raises(EngineError, match=CHART):
+        charts(tree({CHART: f'"""Flips."""\n\n{names}{COMMAND}'}))
+
+
+def test_what_is_no_command_is_no_chart(tree):
+    root = tree({CHART: "def axes():\n    pass\n", "src/postproof/dice/figures/roll.py": f"TABLES = ('a/b',){COMMAND}"})
+    assert charts(root) == [], "neither a module that charts share nor one of what is no post"
+
+
+CAPTIONS = {
+    '"""Flips."""': "Flips.",
+    '"""Chart: flips."""': "flips.",
+    '"""Flips\nover time.\n\nMore on that.\n"""': "Flips over time.",
+    "": "",
+}
+
+
+@pytest.mark.parametrize("docstring, caption", CAPTIONS.items())
+def test_the_first_paragraph_of_the_docstring_is_the_caption(tree, docstring, caption):
+    root = tree({CHART: f'{docstring}\n\nTABLES = ("coin/flip",){COMMAND}'})
+    assert charts(root)[0].caption == caption
+
+
+def test_charts_come_by_post_and_name(tree):
+    text = f'TABLES = ("coin/flip",){COMMAND}'
+    names = ["coin/figures/b", "coin/figures/a", "also/figures/c"]
+    root = tree({"claims/also.yaml": ""} | {f"src/postproof/{name}.py": text for name in names})
+    assert [(chart.post, chart.name) for chart in charts(root)] == [("also", "c"), ("coin", "a"), ("coin", "b")]
+
+
+SCHEMAS = {
+    f"workflow/schemas/tables/{name}.yaml": "" for name in ("coin/flip", "coin/toss", "dice/roll", "published/models")
+}
+
+
+def test_claims_are_judged_by_the_tables_that_their_values_name(tree):
+    text = """
+post: coin
+others: [dice]
+values:
+  b: {table: toss, column: mean}
+  a: {table: flip, column: mean}
+  again: {table: flip, column: draw}
+  of_dice: {table: dice/roll, column: sum}
+  known: {table: models, column: layers}
+  number: {param: coin.flip.draws, unit: draws}
+"""
+    root = tree({"claims/coin.yaml": text} | SCHEMAS)
+    assert inventory.claims(root, "coin") == inventory.Claims(
+        ("dice/roll", "coin/flip", "coin/models", "coin/toss"),
+        tuple(
+            f"workflow/schemas/tables/{name}.yaml"
+            for name in ("dice/roll", "coin/flip", "published/models", "coin/toss")
+        ),
+        ("dice",),
+    )
+
+
+@pytest.mark.parametrize("text", ["post: coin\n", "post: coin\nvalues:\nothers:\n", "values: {a: {param: x}, b: 3}\n"])
+def test_claims_may_need_no_table(tree, text):
+    assert inventory.claims(tree({"claims/coin.yaml": text}), "coin") == inventory.Claims((), (), ())
+
+
+@pytest.mark.parametrize("text", ["", "[", "- a\n", "3\n", "a: 1\n b: 2\n", "values: {a: {table: none}}\n"])
+def test_claims_that_cannot_be_read_are_an_error_that_names_the_file(tree, text):
+    with pytest.raises(ClaimError, match="coin.yaml"):
+        inventory.claims(tree({"claims/coin.yaml": text} | SCHEMAS), "coin")
+
+
+@pytest.mark.parametrize("text", ["values: [a]\n", "values: 3\n", "others: dice\n", "others: 3\n"])
+def test_what_else_is_wrong_with_claims_is_left_to_the_judge_or_an_error_of_ours(tree, text):
+    try:
+        assert set(inventory.claims(tree({"claims/coin.yaml": text}), "coin").others) <= {"dice"}
+    except ClaimError:
+        pass
+
+
+def test_the_project_itself_is_read_from_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = charts(ROOT)
+    assert {chart.post for chart in found} == set(inventory.posts(ROOT)) and all(chart.caption for chart in found)
+    for chart in found:
+        assert all(inventory.schema_of(ROOT, table) for table in chart.tables)
+        assert all(os.path.isfile(ROOT / path) for path in (*chart.measured, *chart.about))
+    for post in inventory.posts(ROOT):
+        assert inventory.rule_files(ROOT, post) and inventory.claims(ROOT, post).tables

@@ -1,0 +1,157 @@
+"""Charts: the same bytes twice, no trace of time or machine, and identities checked before drawing."""
+
+import importlib
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from figures_helpers import draw, tables_of
+from postproof.core.errors import ArtefactError
+from postproof.mixtral import isoflop_metrics, race_metrics, router_metrics
+from postproof.mixtral.figures import race_matched_axes
+from postproof.mixtral.looks import LOOKS, MEASURED_AS
+
+ROOT = Path(__file__).parents[3]
+ROUTER_TABLES = ["router_balance", "router_by_layer", "expert_usage"]
+# What the fixtures below make; charts of other tables have tests beside the jobs that make these.
+TABLES = {"race", "race_matched_axes", "parameters", "isoflop", "isoflop_gap", *ROUTER_TABLES}
+
+
+def charts() -> dict[str, object]:
+    folder = ROOT / "src/postproof/mixtral/figures"
+    modules = {
+        path.stem: importlib.import_module(f"postproof.mixtral.figures.{path.stem}") for path in folder.glob("*.py")
+    }
+    return {stem: module for stem, module in sorted(modules.items()) if hasattr(module, "main")}
+
+
+STEMS = [stem for stem in charts() if tables_of("mixtral", stem) and set(tables_of("mixtral", stem)) <= TABLES]
+
+
+def race(seeds=(1, 2, 3)) -> pd.DataFrame:
+    rows = []
+    for arm, flops, steps in [("dense", 20, range(1, 6)), ("moe", 10, range(2, 12, 2))]:
+        for seed in seeds:
+            for protocol in ("as_posted", "fixed_windows"):
+                for step in steps:
+                    loss = 4 - 0.1 * step + 0.01 * seed
+                    rows.append([arm, seed, protocol, step, step * flops, step * 8, loss, loss, np.exp(loss)])
+    columns = "arm seed protocol step cumulative_flops tokens_seen train_loss val_loss val_perplexity"
+    return pd.DataFrame(rows, columns=columns.split())
+
+
+def parameters(seeds) -> pd.DataFrame:
+    rows = [[model, "all", "all", 40, 20, 10, 80] for model in ("mixtral_8x7b", "race_dense", "race_moe")]
+    rows += [[model, "experts", "experts", 30, 10, 5, 60] for model, *_ in rows]
+    rows += [[model, "head", "shared", 10, 10, 5, 20] for model, *_ in rows[:3]]
+    return pd.DataFrame(rows, columns="model term group total active with_one_expert bytes_16bit".split())
+
+
+def router_runs(seeds) -> dict[str, pd.DataFrame]:
+    """Made by the metrics' own code from random choices of four experts in two layers."""
+    layers, usage, balance = {}, {}, {}
+    rng = np.random.default_rng(0)
+    for arm in ("no_aux", "with_aux", "with_aux_as_posted"):
+        for seed in seeds:
+            steps, run = [0, 5, 10], f"{arm}-seed{seed}"
+            routing = {
+                "choices_CLKVE": rng.integers(1, 30, (3, 2, 2, 6, 4)),
+                "probability_CLE": rng.dirichlet(np.ones(4), (3, 2)),
+                "aux_loss_CL": rng.uniform(1, 1.5, (3, 2)),
+            }
+            layers[run] = router_metrics.by_layer(steps, routing)
+            usage[run] = router_metrics.expert_usage(steps, routing)
+            loss = pd.DataFrame({"step": steps[1:], "tokens_seen": [40, 80], "train_loss": [3.0, 2.5]})
+            loss = loss.assign(val_loss=rng.uniform(2, 3, 2))
+            perplexity = np.exp(loss["val_loss"])
+            loss = loss.assign(val_perplexity=perplexity, val_perplexity_fixed_windows=perplexity + 0.1)
+            balance[run] = loss.merge(router_metrics.pooled(layers[run]), on="step")
+    tables = dict(zip(ROUTER_TABLES, (balance, layers, usage)))
+    return {name: router_metrics.by_protocol(runs) for name, runs in tables.items()}
+
+
+def isoflop(seeds) -> pd.DataFrame:
+    rows = []
+    for width in (16, 32):
+        for arm, loss in [("dense", 3.0), ("moe", 2.5)]:
+            for seed in seeds:
+                for budget in (1e6, 1e7):
+                    value = loss - 0.1 * np.log10(budget) + 0.03 * seed * (arm == "moe")
+                    flops, step = budget + 10, budget // 10 + 1
+                    rows.append([width, arm, seed, budget, step, flops, 8 * step, value, value, np.exp(value)])
+    columns = "width arm seed budget_flops step cumulative_flops tokens_seen train_loss val_loss val_perplexity"
+    return pd.DataFrame(rows, columns=columns.split())
+
+
+def made(seeds) -> dict[str, pd.DataFrame]:
+    points = isoflop(seeds)
+    made = {"race": race(seeds), "parameters": parameters(seeds), "isoflop": points}
+    made["race_matched_axes"] = race_metrics.matched_axes(made["race"])
+    return made | {"isoflop_gap": isoflop_metrics.gaps(points)} | router_runs(seeds)
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_a_figure_is_the_same_bytes_twice_and_carries_no_date_or_version(stem, tmp_path):
+    tables = made((1, 2, 3))
+    svg, png = draw("mixtral", stem, tables, tmp_path)
+    assert [svg, png] == draw("mixtral", stem, tables, tmp_path)
+    assert b"<dc:date>" not in svg and b"matplotlib.org" not in svg and b"Software" not in png
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_one_seed_is_enough_to_draw(stem, tmp_path):
+    svg, _ = draw("mixtral", stem, made([1]), tmp_path)
+    assert svg.rstrip().endswith(b"</svg>")
+
+
+@pytest.mark.parametrize(
+    "stem, table, column, message",
+    [
+        ("race_val_perplexity", "race", "val_perplexity", "perplexity is exp"),
+        ("router_entropy", "router_balance", "val_perplexity", "perplexity is exp"),
+        ("router_by_layer", "router_by_layer", "busiest_share", "busiest share is at least"),
+        ("expert_usage", "expert_usage", "share", "shares of a layer sum to 1"),
+        ("isoflop_gap", "isoflop_gap", "gap_nats", "the gap is the mean"),
+        ("race_matched_axes", "race_matched_axes", "gap", "gap is dense minus MoE"),
+    ],
+)
+def test_a_table_that_breaks_an_identity_is_not_drawn(stem, table, column, message, tmp_path):
+    tables = made((1, 2, 3))
+    whole = tables[table]
+    tables[table] = whole.assign(**{column: whole[column].where(whole.index != 1, whole[column] * 0.3)})
+    with pytest.raises(ArtefactError, match=message):
+        draw("mixtral", stem, tables, tmp_path)
+    assert not (tmp_path / "chart.svg").exists()
+    tables[table] = whole.drop(columns=column)
+    with pytest.raises(ArtefactError, match=f"lacks column {column}"):
+        draw("mixtral", stem, tables, tmp_path)
+
+
+def test_the_gap_is_taken_where_both_arms_have_been():
+    table = race()
+    gaps = race_metrics.matched_axes(table).set_index(["protocol", "held_equal"])["gap"]
+    assert race_matched_axes.common_end(table, "cumulative_flops") == 100
+    assert gaps["as_posted", "cumulative_flops"] > 0, "at equal FLOPs the arm with more steps is ahead"
+    assert race_matched_axes.common_end(table, "step") == 5
+    assert gaps["as_posted", "step"] == pytest.approx(0, abs=0.3), "at equal steps they are level, but for the chord"
+
+
+def test_variants_differ_in_colour_and_in_grey():
+    def grey(colour: str) -> float:
+        red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+        return 0.299 * red + 0.587 * green + 0.114 * blue
+
+    variants = ["dense", "moe", "loop", "no_aux", "with_aux"]
+    greys = sorted(grey(LOOKS[stem].colour) for stem in variants)
+    assert all(b - a > 0.1 for a, b in zip(greys, greys[1:]))
+    assert set(MEASURED_AS.values()) <= set(LOOKS)
+
+
+def test_every_chart_has_a_caption_and_colours_stand_in_the_looks_alone():
+    for stem, module in charts().items():
+        assert module.__doc__ and not module.__doc__.startswith("Chart:"), stem
+    sources = "".join(path.read_text() for path in (ROOT / "src/postproof/mixtral").rglob("*.py"))
+    assert not re.findall(r"#[0-9A-Fa-f]{6}", sources)
