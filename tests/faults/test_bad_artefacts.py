@@ -173,7 +173,7 @@ def test_a_damaged_table_leaves_the_figure_as_it_was(folder, fails, damage, word
         case("no table", lambda: remove(TABLE), TABLE, "cannot read table", cause="FileNotFoundError"),
         case("table cut off in a line", lambda: cut(TABLE), TABLE, "cut off"),
         case("column missing", lambda: drop_column(TABLE, "step"), TABLE, "lacks column step"),
-        case("empty cell", lambda: set_cell(TABLE, "step", ""), "race_steps", "step"),
+        case("empty cell", lambda: set_cell(TABLE, "step", ""), "values.steps", "column: step"),
         case("claims cut off", lambda: cut("claims/mixtral.yaml"), "claims/mixtral.yaml", cause="ParserError"),
         case("no YAML", lambda: put("claims/mixtral.yaml", "a: [1"), "claims/mixtral.yaml", cause="ParserError"),
         case("no claims", lambda: remove("claims/mixtral.yaml"), "claims/mixtral.yaml", cause="FileNotFoundError"),

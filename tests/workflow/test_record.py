@@ -177,3 +177,11 @@ def test_a_clone_with_windows_line_ends_switched_on_has_the_same_bytes(checkout,
 
 def test_no_file_that_a_job_makes_is_a_link(built):
     assert not [file for file in built.files("results") if os.path.islink(file)]
+
+
+def test_fast_mode_leaves_the_recorded_runs_in_place(checkout):
+    before = checkout.artefacts()
+    checkout.snakemake("--config", "mode=fast", "--", "results-fast/toy/metrics/walk.csv")
+    after = checkout.artefacts()
+    assert {path: digest for path, digest in after.items() if path in before} == before
+    assert (checkout.path / "results-fast/toy/metrics/walk.csv").is_file()

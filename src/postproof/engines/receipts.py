@@ -53,6 +53,13 @@ def paths(root: Path) -> list[str]:
     return sorted(path.relative_to(root / OUTPUTS).as_posix().removesuffix(".json") for path in found)
 
 
+def restorable(root: Path) -> list[str]:
+    """Those whose last bytes are in the cache."""
+    with contextlib.chdir(root):
+        known = {name: _receipt(Path(name)) for name in paths(Path())}
+        return [name for name, receipt in known.items() if receipt and _cache_file(receipt["made"][-1]).is_file()]
+
+
 def accept(path: Path) -> None:
     """Takes the file as it is for what a job left there: DVC has restored it, and says that it is as recorded."""
     _write_receipt(path, files.md5(path))
