@@ -185,3 +185,4 @@ def test_fast_mode_leaves_the_recorded_runs_in_place(checkout):
     after = checkout.artefacts()
     assert {path: digest for path, digest in after.items() if path in before} == before
     assert (checkout.path / "results-fast/toy/metrics/walk.csv").is_file()
+    assert checkout.plan() == NOTHING

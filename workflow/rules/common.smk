@@ -31,9 +31,10 @@ or_exit(params.validate, config, "params.yaml", ROOT)
 
 snakemake_state.prepare_environment(ROOT)
 
-RESULTS = "results" if config["mode"] == "exact" else "results-fast"
+MODE = config["mode"]
+RESULTS = "results" if MODE == "exact" else "results-fast"
 # Exact jobs are one thread each and run side by side; a fast one takes what there is.
-TRAINING_THREADS = 1 if config["mode"] == "exact" else workflow.cores
+TRAINING_THREADS = 1 if MODE == "exact" else workflow.cores
 SOURCES = or_exit(codegraph.Sources.read, ROOT)
 or_exit(codegraph.refresh, ROOT, SOURCES)
 POSTS = inventory.posts(ROOT)
@@ -98,7 +99,8 @@ def code(command):
 
 def job(command):
     """The shell text that runs a command of ours as a job: engines/job.py."""
-    runner = f"python -m postproof --mode {config['mode']} --log {{log}} job"
+    # The mode by name: files in data/ are made in both modes, and a rule's text is part of what Snakemake compares.
+    runner = "python -m postproof --mode {MODE} --log {log} job"
     return f"{runner} --code {{input.code}} --reads {{input:q}} --makes {{output:q}} -- {command}"
 
 
@@ -109,14 +111,14 @@ def tables(names):
 
 onstart:
     snakemake_state.pass_on_force(workflow.dag_settings)
-    if config["mode"] == "exact":  # the rules of fast mode make nothing in results/
+    if MODE == "exact":  # the rules of fast mode make nothing in results/
         snakemake_state.remove_stale_runs(workflow.rules, receipts.restorable(ROOT))
 
 
 onsuccess:
     # A rebuild in a fresh clone makes the bytes that dvc.lock records; DVC is told where all of them are as recorded.
     # Under `dvc repro` it does that itself.
-    if config["mode"] == "exact" and not snakemake_state.run_by_dvc():
+    if MODE == "exact" and not snakemake_state.run_by_dvc():
         shell("python -m postproof record --unchanged")
 
 
