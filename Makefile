@@ -7,7 +7,7 @@ export PYTHONPATH := $(CURDIR)/src
 # Fixed, since a container may show more cores than it has; each worker builds a small copy of the project for itself.
 TWO_AT_A_TIME := --numprocesses 2 --dist worksteal
 
-.PHONY: all help setup test test-all lint claims readme plan verify bench measure pull sync record deps report clean
+.PHONY: all help setup test test-slow lint claims readme plan verify bench measure pull sync record deps report clean
 .DEFAULT_GOAL := all
 
 all: setup ## set up .venv, rebuild what has not been built or restored here, compare with the committed artefacts
@@ -23,7 +23,7 @@ setup: .venv/ready ## make .venv with the pinned packages
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "postproof needs Python 3.11 or newer; found: $$($(PYTHON) --version). Try: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
-	pip install --quiet --requirement requirements.lock
+	pip install --quiet --no-compile --requirement requirements.lock  # Python compiles what is used, when it is
 	pip install --quiet --no-deps --editable .
 	touch $@
 
@@ -34,8 +34,8 @@ setup: .venv/ready ## make .venv with the pinned packages
 test: .venv/hub ## set up and run the tests (minutes); slow and GPU ones are left out
 	pytest $(TWO_AT_A_TIME) -m "not slow and not gpu"
 
-test-all: .venv/hub ## the slow ones too
-	pytest $(TWO_AT_A_TIME) -m "not gpu"
+test-slow: .venv/hub ## the slow ones
+	pytest $(TWO_AT_A_TIME) -m "slow and not gpu"
 
 lint: setup ## style, common slips, imports that go one way, dvc.yaml as the rules make it
 	ruff check

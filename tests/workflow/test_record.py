@@ -101,12 +101,12 @@ def test_a_job_under_whose_hands_code_or_inputs_change_does_not_count(checkout, 
     assert "run it again" in output or "makes it again" in output
     assert WALK in checkout.plan()["snakemake"]
     assert "would make anew" in checkout.refused("record")
-    checkout.snakemake()
+    checkout.snakemake(WALK)
     fresh = Checkout(shutil.copytree(checkout.path, checkout.path.with_name("fresh")))
     for folder in (".dvc/cache", ".postproof", "results", "data/prepared"):
         shutil.rmtree(fresh.path / folder)
-    fresh.snakemake()
-    assert checkout.artefacts() == fresh.artefacts(), "made by what is there now"
+    fresh.snakemake(WALK)
+    assert fresh.artefacts().items() <= checkout.artefacts().items(), "made by what is there now"
 
 
 def test_a_comment_under_a_jobs_hands_changes_nothing(checkout, paused):
@@ -117,13 +117,20 @@ def test_a_comment_under_a_jobs_hands_changes_nothing(checkout, paused):
     assert checkout.artefacts() == before and checkout.plan() == NOTHING
 
 
-@pytest.mark.parametrize(
-    "name",
-    [".DS_Store", ".~lock.walk-seed7.csv#", "walk-seed7 (copy).csv", "Thumbs.db", "walk-seed7.csv~", "#walk.csv#"],
-)
-def test_what_a_desktop_or_an_editor_leaves_among_the_runs_is_nobodys_input(checkout, name):
-    checkout.append(f"results/toy/runs/walk/{name}", "left here")
-    checkout.append(f"src/postproof/toy/{name.replace('csv', 'py')}", "left here")
+LEFT_BEHIND = [
+    ".DS_Store",
+    ".~lock.walk-seed7.csv#",
+    "walk-seed7 (copy).csv",
+    "Thumbs.db",
+    "walk-seed7.csv~",
+    "#walk.csv#",
+]
+
+
+def test_what_a_desktop_or_an_editor_leaves_among_the_runs_is_nobodys_input(checkout):
+    for name in LEFT_BEHIND:
+        checkout.append(f"results/toy/runs/walk/{name}", "left here")
+        checkout.append(f"src/postproof/toy/{name.replace('csv', 'py')}", "left here")
     assert checkout.plan() == NOTHING
     assert checkout.dvc("status", "--json").strip() == "{}"
     checkout.make("sync")
