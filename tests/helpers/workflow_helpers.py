@@ -37,10 +37,12 @@ class Checkout:
     def __init__(self, path: Path):
         self.path = path
 
-    def run(self, *command: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess:
-        """A command in the checkout, with the checkout's own source. Not pinned from outside."""
+    def run(
+        self, *command: str, check: bool = True, timeout: float = 280, **environment: str
+    ) -> subprocess.CompletedProcess:
+        """A command in the checkout, with the checkout's own source. Not pinned from outside. `timeout` in seconds."""
         process = self.start(*command, **environment)
-        stdout, stderr = process.communicate(timeout=280)
+        stdout, stderr = process.communicate(timeout=timeout)
         if check and process.returncode != 0:
             raise AssertionError(f"{' '.join(command)} gave {process.returncode}\n{stdout}\n{stderr}")
         return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
@@ -64,8 +66,9 @@ class Checkout:
         identity = ("-c", "user.name=Test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false")
         return self.run("git", *identity, *arguments).stdout
 
-    def snakemake(self, *arguments: str, cores: int = 2, **environment: str) -> str:
-        done = self.run("snakemake", "--cores", str(cores), "--printshellcmds", *arguments, **environment)
+    def snakemake(self, *arguments: str, cores: int = 2, timeout: float = 280, **environment: str) -> str:
+        command = ("snakemake", "--cores", str(cores), "--printshellcmds", *arguments)
+        done = self.run(*command, timeout=timeout, **environment)
         return done.stdout + done.stderr
 
     def dvc(self, *arguments: str) -> str:

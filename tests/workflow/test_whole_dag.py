@@ -59,7 +59,7 @@ def built(folder: Path, *targets: str) -> Checkout:
     sentence = "The clock on the wall had stopped."
     checkout.append("data/texts/sentence.txt", f"{sentence}\n")
     (checkout.path / "data/texts/sentences.csv").write_text(f"kind,sentence\nshort,{sentence}\nshort,She went out.\n")
-    checkout.snakemake(*targets)
+    checkout.snakemake(*targets, timeout=1100)
     return checkout
 
 

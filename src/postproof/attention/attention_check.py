@@ -85,7 +85,7 @@ def compare(shape: Sequence[int], dtype: str, mask: str, seed: int, inputs: str,
     references = {
         "numpy_float64": reference(q, k, v, allowed),
         "torch_math": math_y,
-        "torch_fused": fused(q, k, v, allowed),
+        "torch_fused": F.scaled_dot_product_attention(q, k, v, allowed),
     }
     for name, expected in references.items():
         yield {"reference": name} | labels | difference(y, expected, DTYPES[dtype])
@@ -94,16 +94,6 @@ def compare(shape: Sequence[int], dtype: str, mask: str, seed: int, inputs: str,
         y, weights, expected = layers(shape, DTYPES[dtype], allowed, generator)
         labels |= sums(weights, allowed)
         yield {"reference": "torch_multihead"} | labels | difference(y, expected, DTYPES[dtype])
-
-
-def fused(q: Tensor, k: Tensor, v: Tensor, allowed: Tensor | None) -> Tensor:
-    """torch's default kernel, (B, H, T, d).
-
-    ATen asks oneDNN how to lay out bfloat16 for it. Exact mode pins ATen to AVX2 but not oneDNN, which on a processor
-    with AMX answers with a layout that the AVX2 kernel does not have: RuntimeError. So oneDNN is not asked.
-    """
-    with torch.backends.mkldnn.flags(enabled=False):
-        return F.scaled_dot_product_attention(q, k, v, allowed)
 
 
 def draw(inputs: str, shape: Sequence[int], dtype: torch.dtype, generator: torch.Generator) -> list[Tensor]:

@@ -1,6 +1,6 @@
 """Exact mode: the same bytes on any x86-64 processor with AVX2 and FMA (2013 and later).
 
-Floating-point sums depend on the order of their terms, and BLAS libraries choose that order by processor. Three
+Floating-point sums depend on the order of their terms, and BLAS libraries choose that order by processor. Four
 dispatchers have to be held still:
 
 - ATen's own kernels (softmax, layer norm, activations, optimiser): `ATEN_CPU_CAPABILITY`.
@@ -9,6 +9,8 @@ dispatchers have to be held still:
   (`MKL_CBWR=COMPATIBLE`) is SSE2 code, 2 to 3 times slower; its AVX2 path is not honoured on AMD. OpenBLAS, which
   NumPy carries, can be told which kernels to use (`OPENBLAS_CORETYPE`), AVX2 ones included. So in exact mode
   `matmul` goes through NumPy, on the same memory and without a copy.
+- oneDNN: `ONEDNN_MAX_CPU_ISA`. ATen asks it how to lay out bfloat16 for the fused attention; unpinned, on a processor
+  with AMX, it answers with a layout that ATen's AVX2 kernel does not have (RuntimeError).
 
 MKL stays pinned as well, since ATen uses its vector functions. Each job is one thread: splitting a sum over threads
 changes it. Parallelism comes from jobs side by side.
@@ -25,6 +27,7 @@ ENVIRONMENT = {
     "ATEN_CPU_CAPABILITY": "avx2",
     "MKL_CBWR": "COMPATIBLE",
     "OPENBLAS_CORETYPE": "Haswell",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
     "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
