@@ -1,4 +1,4 @@
-"""The real DAG with tiny numbers: every job of it, and what is left out of `all`."""
+"""The real DAG with tiny numbers: what is left out of `all`, which `make verify` builds in full size."""
 
 from pathlib import Path
 
@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from postproof.engines import inventory
-from workflow_helpers import ROOT, Checkout, copied, tracked
+from workflow_helpers import Checkout, copied, tracked
 
 TINY = {
     "mixtral.corpus": {"characters": 4000},
@@ -32,16 +31,6 @@ FIGURES = [f"mixtral/figures/race_{chart}.svg" for chart in ("matched_axes", "tr
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
-def test_every_job_of_the_real_dag(tmp_path):
-    """`make verify` runs the same jobs in full size."""
-    whole = built(tmp_path / "tree")
-    made = {path for path in whole.artefacts() if path.startswith("results/")}
-    for post in inventory.posts(ROOT):
-        assert f"results/{post}/claims.json" in made
-    assert "Nothing to be done" in whole.snakemake("--dry-run")
-
-
 @pytest.mark.timeout(600)
 def test_what_all_does_not_make(tmp_path):
     """Fast mode, the full tier and models of a reader. One test: two would build the race twice."""
@@ -59,7 +48,7 @@ def built(folder: Path, *targets: str) -> Checkout:
     sentence = "The clock on the wall had stopped."
     checkout.append("data/texts/sentence.txt", f"{sentence}\n")
     (checkout.path / "data/texts/sentences.csv").write_text(f"kind,sentence\nshort,{sentence}\nshort,She went out.\n")
-    checkout.snakemake(*targets, timeout=1100)
+    checkout.snakemake(*targets)
     return checkout
 
 
