@@ -114,6 +114,7 @@ def allow_both_arms(project: Checkout) -> None:
     project.replace(SCHEMA, "[moe]", "[dense, moe]")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "break_something, put_right, target, rule, message",
     [
@@ -138,6 +139,7 @@ def test_a_failed_job_keeps_its_last_good_files_which_do_not_pass_as_current(
     assert wanted(project, target) == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage, file, rules, made",
     [

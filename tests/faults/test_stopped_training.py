@@ -79,6 +79,7 @@ def test_a_run_killed_before_any_change_to_its_files_ends_with_the_same_bytes(fo
     assert starts == saved and len(ends) > 20, "killed before, at and after each checkpoint and output"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arm", ARMS)
 def test_a_run_killed_again_and_again_at_random_moments_ends_with_the_same_bytes(folder, start, arm):
     settings = dict(budget_flops=1e7, checkpoint_flops=1)  # a checkpoint every step

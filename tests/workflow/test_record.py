@@ -44,6 +44,7 @@ def test_what_snakemake_is_told_to_take_for_current_is_not_recorded(checkout):
     assert "not what its job makes" in checkout.refused("record")
 
 
+@pytest.mark.slow
 def test_a_forced_job_runs_and_one_with_damaged_copies_too(checkout):
     before = checkout.artefacts()
     assert computed(checkout.snakemake("--force", WALK)) == ["toy.walk"]
@@ -127,6 +128,7 @@ LEFT_BEHIND = [
 ]
 
 
+@pytest.mark.slow
 def test_what_a_desktop_or_an_editor_leaves_among_the_runs_is_nobodys_input(checkout):
     for name in LEFT_BEHIND:
         checkout.append(f"results/toy/runs/walk/{name}", "left here")
@@ -136,6 +138,7 @@ def test_what_a_desktop_or_an_editor_leaves_among_the_runs_is_nobodys_input(chec
     checkout.make("sync")
 
 
+@pytest.mark.slow
 def test_a_worktree_runs_its_own_code_whatever_is_installed(checkout, tmp_path):
     """PYTHONPATH stands for an environment that has the first checkout installed."""
     checkout.git("worktree", "add", "--quiet", str(tmp_path / "tree"))
@@ -165,6 +168,7 @@ def test_files_of_unknown_origin_are_not_recorded(origin, tmp_path):
     clone.make("record")
 
 
+@pytest.mark.slow
 def test_a_restored_job_has_its_receipt_again(origin, tmp_path):
     """After a pull, too, what was made before is known: a parameter tried and put back computes once."""
     clone = origin.clone(tmp_path / "clone")
@@ -176,6 +180,7 @@ def test_a_restored_job_has_its_receipt_again(origin, tmp_path):
     assert clone.artefacts() == origin.artefacts()
 
 
+@pytest.mark.slow
 def test_a_clone_with_windows_line_ends_switched_on_has_the_same_bytes(checkout, tmp_path):
     checkout.git("-c", "core.autocrlf=true", "clone", "--quiet", str(checkout.path), str(tmp_path / "clone"))
     with_ends = [file for file in Checkout(tmp_path / "clone").files(".") if ".git/" not in str(file)]
@@ -186,6 +191,7 @@ def test_no_file_that_a_job_makes_is_a_link(built):
     assert not [file for file in built.files("results") if os.path.islink(file)]
 
 
+@pytest.mark.slow
 def test_fast_mode_leaves_the_recorded_runs_in_place(checkout):
     before = checkout.artefacts()
     checkout.snakemake("--config", "mode=fast", "--", "results-fast/toy/metrics/walk.csv")

@@ -1,6 +1,9 @@
 """The same bytes from any directory, with any number of cores, in any locale, time zone and hash seed."""
 
+import pytest
 
+
+@pytest.mark.slow
 def test_a_rebuild_from_scratch_in_other_surroundings_gives_the_same_bytes_and_leaves_nothing_to_do(built, tmp_path):
     clone = built.clone(tmp_path / "ä directory with blanks")
     surroundings = dict(
@@ -22,6 +25,7 @@ def test_verify_rebuilds_from_nothing_and_counts(built):
     assert lines[-1].startswith(f"{artefacts} of {artefacts} artefacts identical")
 
 
+@pytest.mark.slow
 def test_verify_tells_what_differs_and_fails(checkout):
     checkout.replace("results/toy/metrics/walk.csv", "seeded,7,1,", "seeded,9,1,")
     (checkout.path / "results/toy/figures/walk.svg").unlink()

@@ -16,6 +16,7 @@ STEPS = {"toy.walk": {"steps": 6}}
 STEPS_BACK = {"toy.walk": {"steps": 5}}
 
 
+@pytest.mark.slow
 def test_clone_and_pull_leave_nothing_to_do_and_both_notice_the_next_change(origin, tmp_path):
     clone = origin.clone(tmp_path / "clone")
     clone.make("pull")
@@ -26,6 +27,7 @@ def test_clone_and_pull_leave_nothing_to_do_and_both_notice_the_next_change(orig
     assert clone.plan() == both(WALKS | ON_WALKS)
 
 
+@pytest.mark.slow
 def test_a_parameter_tried_and_put_back_is_restored_by_dvc_without_computing(checkout):
     before = checkout.artefacts()
     checkout.set_params(STEPS)
@@ -41,6 +43,7 @@ def test_a_parameter_tried_and_put_back_is_restored_by_dvc_without_computing(che
     assert checkout.plan() == NOTHING
 
 
+@pytest.mark.slow
 def test_a_parameter_tried_and_put_back_is_restored_by_snakemake_without_computing(checkout):
     before = checkout.artefacts()
     checkout.set_params(STEPS)
@@ -52,6 +55,7 @@ def test_a_parameter_tried_and_put_back_is_restored_by_snakemake_without_computi
     assert checkout.artefacts() == before and checkout.plan() == NOTHING
 
 
+@pytest.mark.slow
 def test_another_text_tried_and_put_back_is_restored_by_snakemake_without_computing(checkout):
     before = checkout.artefacts()
     checkout.append("another text.txt", "seven words of quite another length, all")
@@ -71,6 +75,7 @@ def test_a_job_upstream_that_gives_the_same_bytes_has_nothing_computed_after_it(
     assert checkout.artefacts() == before and checkout.plan() == NOTHING
 
 
+@pytest.mark.slow
 def test_a_job_upstream_that_gives_the_same_bytes_has_no_stage_run_after_it(checkout):
     checkout.replace("src/postproof/toy/prepare.py", "sum(map(len, words))", "sum(len(word) for word in words)")
     assert "Running stage 'walk" not in checkout.dvc("repro")
@@ -136,6 +141,7 @@ def test_a_seed_added_is_one_run_and_removed_leaves_nothing_behind(checkout):
     assert "seed30" not in (checkout.path / "dvc.lock").read_text()
 
 
+@pytest.mark.slow
 def test_a_seed_exchanged_through_dvc_is_run_and_leaves_nothing_behind(checkout):
     checkout.set_params({"toy.walk": {"seeds": [8, 9]}})
     checkout.dvc("repro")
@@ -146,6 +152,7 @@ def test_a_seed_exchanged_through_dvc_is_run_and_leaves_nothing_behind(checkout)
     assert checkout.plan() == NOTHING
 
 
+@pytest.mark.slow
 def test_jobs_that_params_bring_in_are_stages_too(checkout):
     """As with models of the reader's own: a mapping that is empty by default."""
     checkout.set_params({"toy": {"named_walks": {"far": 3}}})
@@ -157,6 +164,7 @@ def test_jobs_that_params_bring_in_are_stages_too(checkout):
     assert "named,3,1," in (checkout.path / TABLE).read_text()
 
 
+@pytest.mark.slow
 def test_a_stale_dvc_file_is_named_and_made_by_record(checkout):
     checkout.postproof("dvcfile", "--check")
     checkout.replace("workflow/rules/toy.smk", 'steps=section("toy.walk.steps")', 'steps=section("toy.text.words")')
