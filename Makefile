@@ -7,7 +7,7 @@ export PYTHONPATH := $(CURDIR)/src
 # Fixed, since a container may show more cores than it has; each worker builds a small copy of the project for itself.
 TWO_AT_A_TIME := --numprocesses 2 --dist worksteal
 
-.PHONY: all help setup test test-slow lint claims readme plan verify bench measure pull sync record deps report clean
+.PHONY: all help setup test test-slow lint claims readme plan verify held verify-recorded bench measure pull sync record deps report clean
 .DEFAULT_GOAL := all
 
 all: setup ## set up .venv, rebuild what has not been built or restored here, compare with the committed artefacts
@@ -15,7 +15,7 @@ all: setup ## set up .venv, rebuild what has not been built or restored here, co
 	@postproof verify --here || [ $$? -eq 1 ]  # 1: some differ, as after a change of params; that is no failure here
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/ready ## make .venv with the pinned packages
 
@@ -55,6 +55,12 @@ plan: setup ## which jobs Snakemake and DVC would run now
 
 verify: setup ## rebuild from nothing in a temporary clone and compare every artefact with dvc.lock
 	postproof verify
+
+held: setup ## put the inputs that are not ours to ship in place: from POSTPROOF_HELD=FOLDER, or the hub
+	postproof held
+
+verify-recorded: setup ## make the recorded runs again from these inputs and compare byte for byte
+	postproof recorded
 
 bench: setup ## speed, as ratios measured side by side; writes build/bench.csv
 	postproof bench

@@ -3,6 +3,7 @@
 #   data/raw/                                           fetched from pinned packages, checked by sha256
 #   data/prepared/                                      what the runs read
 #   data/configurations/, data/measured/{name}/         public facts; what was measured on a named machine
+#   data/posted/, data/recorded/                        the posts' tables; runs on inputs that cannot be shipped
 #   results/{post}/runs/{experiment}/{arm}-seed{seed}.csv, .safetensors
 #   results/{post}/metrics/{table}.csv                  tidy table over arms and seeds
 #   results/{post}/figures/{chart}.svg, .png            drawn from metrics and measured tables only

@@ -32,7 +32,8 @@ def train_line(arm: str, seed: int = 7, folder: str = "runs", device: str = "cpu
     """The command line of one run; its files go to `folder`, under their usual names."""
     stem = f"{folder}/{arm}-seed{seed}"
     return [
-        *f"mixtral.train_race --arm {arm} --seed {seed} --device {device} --corpus prepared/corpus.safetensors".split(),
+        *f"mixtral.train_race --arm {arm} --seed {seed} --draws own --device {device}".split(),
+        *"--corpus prepared/corpus.safetensors".split(),
         *["--model", json.dumps(SIZES), "--training", json.dumps(SETTINGS | settings)],
         *["--out-rows", f"{stem}.csv", "--out-weights", f"{stem}.safetensors"],
     ]

@@ -1,11 +1,12 @@
 """The committed tables agree with one another where they tell of the same thing."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from postproof.engines import params
+from postproof.engines import held, params
 
 ROOT = Path(__file__).parents[2]
 PARAMS = params.load(ROOT / "params.yaml")
@@ -142,3 +143,33 @@ def test_parts_of_the_memory_add_up_and_scores_are_those_of_the_formula():
     assert (memory["scores_formula_bytes"] == memory["heads"] * memory["sequence"] ** 2 * 4).all()
     scores = memory.query("attention == 'plain' and part == 'scores'")
     assert (scores["part_bytes"] == scores["scores_formula_bytes"]).all()
+
+
+def test_the_posted_race_comes_out_again_to_the_sixth_digit():
+    reruns = pd.read_csv(METRICS / "race_reruns.csv")
+    assert len(reruns) == 20
+    for counted in ("cumulative_flops", "tokens_seen"):
+        assert (reruns[f"{counted}_posted"] == reruns[f"{counted}_rerun"]).all()
+    assert (reruns[["train_loss_difference", "val_perplexity_difference"]].abs() < 1e-6).all(axis=None)
+
+
+def test_the_posted_balance_runs_come_out_again_until_two_experts_are_level():
+    reruns = pd.read_csv(METRICS / "router_balance_reruns.csv")
+    assert len(reruns) == 24
+    losses = ["train_loss_difference", "val_perplexity_difference"]
+    first = reruns[reruns["step"] <= 25]
+    assert (first[losses].abs() < 1e-6).all(axis=None)
+    for printed in ("aux_loss", "entropy", "top1_share"):  # with six decimals
+        assert ((first[f"{printed}_rerun"] - first[f"{printed}_posted"]).abs() < 5.1e-7).all()
+    assert (reruns[losses].abs() < 1e-3).all(axis=None)
+
+
+def test_recorded_runs_are_of_the_inputs_that_are_described():
+    for record in (ROOT / "data/recorded").glob("*/record.json"):
+        about = json.loads(record.read_text())
+        known = {item.path: item.sha256 for item in held.read_all(ROOT)}
+        assert {path: content["sha256"] for path, content in about["inputs"].items()}.items() <= known.items()
+        assert not about["uncommitted_changes"]
+        runs = {path.relative_to(record.parents[1]).with_suffix("").as_posix()
+                for path in record.parent.glob("*/*.csv")}  # fmt: skip
+        assert about["weights_sha256"].keys() <= runs

@@ -22,12 +22,11 @@ ISOFLOP_RUNS, FULL_RUNS = (
 )
 ROUTER_RUNS = expand(
     f"{RESULTS}/mixtral/runs/router_balance/{{arm}}-seed{{seed}}.csv",
-    # The third is with_aux from other initial weights, as posted; the protocol `paired` has it from the same.
-    arm=["no_aux", "with_aux", "with_aux_as_posted"],
+    arm=["no_aux", "with_aux", "with_aux_by_layer"],
     seed=MIXTRAL["router_balance"]["seeds"],
 )
 ROUTING = [run.replace(".csv", ".routing.safetensors") for run in ROUTER_RUNS]
-ROUTING_OF_PAIRED = [path for path in ROUTING if "_as_posted" not in path]
+ROUTING_OF_PAIRED = [path for path in ROUTING if "_by_layer" not in path]
 
 
 rule train_race:
@@ -51,10 +50,11 @@ rule train_race:
         optimiser=section("mixtral.optimiser"),
         training=section("mixtral.race.training"),
         device=section("device"),
+        draws="own",
     shell:
         job(
-            "mixtral.train_race --arm {wildcards.arm} --seed {wildcards.seed} --model {params.model:q}"
-            " --training {params.optimiser:q} {params.training:q} --device {params.device}"
+            "mixtral.train_race --arm {wildcards.arm} --seed {wildcards.seed} --draws {params.draws}"
+            " --model {params.model:q} --training {params.optimiser:q} {params.training:q} --device {params.device}"
             " --corpus {input.corpus} --out-rows {output.rows} --out-weights {output.weights}"
         )
 
@@ -99,10 +99,11 @@ rule train_isoflop:
         budgets=section("mixtral.isoflop.budgets"),
         race_budget=section("mixtral.race.training.budget_flops"),
         device=section("device"),
+        draws="own",
     shell:
         job(
             "mixtral.train_isoflop --arm {wildcards.arm} --seed {wildcards.seed} --width {wildcards.width}"
-            " --model {params.model:q} --training {params.optimiser:q} --device {params.device}"
+            " --draws {params.draws} --model {params.model:q} --training {params.optimiser:q} --device {params.device}"
             " --budgets {params.budgets:q} --race-budget {params.race_budget}"
             " --corpus {input.corpus} --out-rows {output.rows} --out-weights {output.weights}"
         )
@@ -149,6 +150,7 @@ use rule train_isoflop as train_full with:
         budgets=section("mixtral.full.budgets"),
         race_budget=section("mixtral.race.training.budget_flops"),
         device=section("device"),
+        draws="own",
 
 
 use rule isoflop_metrics as full_metrics with:
@@ -203,7 +205,7 @@ rule train_router_balance:
     log:
         f"logs/train_router_balance/{RESULTS}/{{arm}}-seed{{seed}}.log",
     wildcard_constraints:
-        arm="no_aux|with_aux|with_aux_as_posted",
+        arm="no_aux|with_aux|with_aux_by_layer",
         seed=Among("mixtral.router_balance.seeds"),
     threads: TRAINING_THREADS
     resources:
@@ -213,10 +215,11 @@ rule train_router_balance:
         optimiser=section("mixtral.optimiser"),
         training=section("mixtral.router_balance.training"),
         device=section("device"),
+        draws="own",
     shell:
         job(
-            "mixtral.train_router_balance --arm {wildcards.arm} --seed {wildcards.seed} --model {params.model:q}"
-            " --training {params.optimiser:q} {params.training:q} --device {params.device}"
+            "mixtral.train_router_balance --arm {wildcards.arm} --seed {wildcards.seed} --draws {params.draws}"
+            " --model {params.model:q} --training {params.optimiser:q} {params.training:q} --device {params.device}"
             " --corpus {input.corpus} --out-rows {output.rows} --out-weights {output.weights}"
             " --out-routing {output.routing}"
         )
@@ -236,9 +239,10 @@ rule router_balance_metrics:
         f"logs/router_balance_metrics/{RESULTS}.log",
     params:
         seeds=section("mixtral.router_balance.seeds"),
+        protocols="paired by_layer",
     shell:
         job(
-            "mixtral.router_metrics --runs {input.runs} --routing {input.routing}"
+            "mixtral.router_metrics --protocols {params.protocols} --runs {input.runs} --routing {input.routing}"
             " --out-balance {output.balance} --out-layers {output.layers} --out-usage {output.usage}"
         )
 

@@ -38,6 +38,10 @@ class Look:
     hatch: str = ""
 
 
+# What the post itself shows, in every chart of every post that has it.
+POSTED = Look("posted", "posted", "the post", PURPLE, "x", "")
+
+
 def looks(*entries: Look) -> dict[str, Look]:
     """The looks of a post by stem. Raises ValueError when two could not be told apart, or a stem stands twice."""
     for one_of in ("stem", "drawn"):

@@ -10,6 +10,8 @@ A schema maps each column, in the order of the file, to
     from_params   optional, of the column `seed`: the list in params.yaml whose seeds the runs of the table have
     checkpoint    optional, `true`: the rows of a run are its checkpoints, in the order of this column
 
+A schema with `like: {post}/{table}` has that one's columns; what it says of a column itself comes on top.
+
 `write` refuses a frame that is not of its schema, and `read` refuses a file that is not, so a chart or a claim gets the
 columns that the schema promises or an error that names the file and the column. A table is named `{post}/{table}` in
 the code; that literal is also how the schema becomes an input of the job (engines/codegraph.py).
@@ -65,6 +67,24 @@ def schema(name: str) -> dict[str, Column]:
     return read_schema(SCHEMAS / f"{name}.yaml")
 
 
+def load(path: Path, loader: type) -> Any:
+    """What the file says, with the columns that it has from another by `like`; nothing is checked.
+
+    Raises OSError, UnicodeDecodeError, YAMLError.
+    """
+    content = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
+    if isinstance(content, dict) and "like" in content:
+        own = dict(content)
+        columns = load(base_of(path, own.pop("like")), loader)
+        content = {name: entry | own.pop(name, {}) for name, entry in columns.items()} | own
+    return content
+
+
+def base_of(path: Path, like: str) -> Path:
+    """The schema {post}/{table} beside the one at `path`."""
+    return path.parents[1] / f"{like}.yaml"
+
+
 def read_schema(path: Path) -> dict[str, Column]:
     """Units are read by who computes with them: a new one in core/units.py is then no change to every job.
 
@@ -72,7 +92,7 @@ def read_schema(path: Path) -> dict[str, Column]:
     """
     remedy = "mend the schema; core/tables.py says what it holds"
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=StrictLoader)
+        content = load(path, StrictLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ArtefactError("cannot read the schema of a table", file=path, remedy=remedy) from error
     if not isinstance(content, dict) or not content:

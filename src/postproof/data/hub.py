@@ -22,7 +22,7 @@ class Source:
 
 
 SOURCES = {
-    "tinystories": Source("roneneldan/TinyStories", None, "text", "\n\n"),
+    "tinystories": Source("roneneldan/TinyStories", None, "text", "\n"),
     "wikitext2": Source("Salesforce/wikitext", "wikitext-2-raw-v1", "text", ""),
 }
 
@@ -42,21 +42,23 @@ def add_arguments(parser) -> None:
 
 
 def main(args) -> None:
+    remedy = f"go online, or put the text at {args.out} yourself, or take another corpus"
+    rows = texts(args.corpus, remedy)
+    files.write_text(args.out, first_characters(rows, max(args.characters), SOURCES[args.corpus].separator))
+
+
+def texts(corpus: str, remedy: str) -> Iterable[str]:
+    """The corpus as a stream of texts. Raises DataError, with the remedy, when the hub cannot be asked."""
     if importlib.util.find_spec("datasets") is None:
         raise DataError(
             "the package `datasets` is not installed",
-            corpus=args.corpus,
+            corpus=corpus,
             remedy="pip install -r requirements-hub.lock, or take another corpus (params.yaml, mixtral.corpus.source)",
         )
-    rows = open_rows(SOURCES[args.corpus])
+    rows = open_rows(SOURCES[corpus])
     if isinstance(rows, Unreachable):
-        raise DataError(
-            "the data hub cannot be reached",
-            corpus=args.corpus,
-            hub_said=rows.reason,
-            remedy=f"go online, or put the text at {args.out} yourself, or take another corpus",
-        )
-    files.write_text(args.out, first_characters(rows, max(args.characters), SOURCES[args.corpus].separator))
+        raise DataError("the data hub cannot be reached", corpus=corpus, hub_said=rows.reason, remedy=remedy)
+    return rows
 
 
 def open_rows(source: Source, **load_options) -> Iterable[str] | Unreachable:

@@ -26,7 +26,7 @@ from typing import Any
 
 import yaml
 
-from postproof.core import files
+from postproof.core import files, tables
 from postproof.core.errors import EngineError
 
 ROOT = Path(__file__).parents[3]  # the checkout whose code this is
@@ -447,7 +447,7 @@ def _digest(*words: str) -> str:
 def _schema_digest(path: Path) -> str:
     """Of what a job reads of a schema: not its comments and descriptions."""
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        content = tables.load(path, yaml.CSafeLoader)
         kept = [[column, {key: value for key, value in entry.items() if key != "description"}]
                 for column, entry in content.items()]  # fmt: skip
     except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError) as error:

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from postproof.core.errors import ClaimError, EngineError
+from postproof.core.tables import base_of
 from postproof.engines.codegraph import PACKAGE, SCHEMAS, Sources
 
 TABLES, MEASURED = "TABLES", "MEASURED"
@@ -86,7 +87,7 @@ def claims(root: Path, post: str) -> Claims:
     Raises ClaimError when the file is no YAML, or names a table that has no schema.
     """
     path = root / f"claims/{post}.yaml"
-    content = _claims(path)
+    content = _mapping(path)
     values, others = content.get("values") or {}, content.get("others") or []
     if not isinstance(values, dict) or not isinstance(others, list):
         raise ClaimError("not a mapping of values, or not a list of other posts", file=path)
@@ -97,8 +98,8 @@ def claims(root: Path, post: str) -> Claims:
         schema = schema_of(root, table)
         if schema is None:
             raise ClaimError("table has no schema", file=path, table=table, remedy=f"write {SCHEMAS}/{table}.yaml")
-        schemas.append(schema)
-    return Claims(tables, tuple(schemas), tuple(str(other) for other in others))
+        schemas += _with_base(root, schema)
+    return Claims(tables, tuple(dict.fromkeys(schemas)), tuple(str(other) for other in others))
 
 
 def schema_of(root: Path, table: str) -> str | None:
@@ -110,7 +111,14 @@ def schema_of(root: Path, table: str) -> str | None:
     return None
 
 
-def _claims(path: Path) -> dict[str, Any]:
+def _with_base(root: Path, schema: str) -> list[str]:
+    """The schema, and the one that it has its columns from, if it does."""
+    content = yaml.load((root / schema).read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    like = content.get("like") if isinstance(content, dict) else None  # what is wrong with it the judge says
+    return [schema] if like is None else [schema, base_of(Path(schema), like).as_posix()]
+
+
+def _mapping(path: Path) -> dict[str, Any]:
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

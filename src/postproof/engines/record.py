@@ -21,12 +21,12 @@ def add_arguments(parser) -> None:
 def main(args) -> None:
     """Raises EngineError when what is here is not what the code and params make: DVC would take our word for it."""
     root = Path.cwd()
-    jobs = dag.jobs(root)
     if args.unchanged:
         as_recorded = (root / lockfile.LOCK_FILE).exists() and lockfile.unchanged(root)
-        if as_recorded and not any(is_open(each) for each in jobs):
+        if as_recorded and not any(is_open(each) for each in dag.jobs(root)):
             run("dvc", "commit", "--force", "--quiet")
         return
+    jobs = dag.jobs(root)
     open_jobs = [min(each.outputs) for each in jobs if is_open(each)]
     if open_jobs:
         raise EngineError(

@@ -16,18 +16,20 @@ from postproof.core import files, runs, tables
 from postproof.core.errors import ArtefactError
 from postproof.mixtral.routing import busiest_share, entropy_nats, mutual_information_nats, quietest_share
 
-# Which run stands for which arm. no_aux is the same run under both protocols.
+# Which run stands for which arm. no_aux is the same run under the first two protocols.
 PROTOCOLS = {
-    "as_posted": {"no_aux": "no_aux", "with_aux": "with_aux_as_posted"},
     "paired": {"no_aux": "no_aux", "with_aux": "with_aux"},
+    "by_layer": {"no_aux": "no_aux", "with_aux": "with_aux_by_layer"},
+    "as_run": {"no_aux": "no_aux", "with_aux": "with_aux"},
 }
 RUN_NUMBERS = ["step", "tokens_seen", "train_loss", "val_loss_as_posted", "val_loss_fixed_windows"]
-TENSORS = ("choices_CLKVE", "probability_CLE", "aux_loss_CL")
+TENSORS = ("choices_CLKVE", "probability_CLE", "aux_loss_CL", "aux_loss_pooled_C1", "aux_loss_last_C1")
 
 
 def add_arguments(parser) -> None:
     parser.add_argument("--runs", type=Path, nargs="+", required=True, help="CSV of every run that counts")
     parser.add_argument("--routing", type=Path, nargs="+", required=True, help="their routing files")
+    parser.add_argument("--protocols", nargs="+", choices=PROTOCOLS, required=True, help="under which the runs count")
     parser.add_argument("--out-balance", type=Path, required=True, help="tidy CSV of losses and pooled statistics")
     parser.add_argument("--out-layers", type=Path, required=True, help="tidy CSV of statistics by layer")
     parser.add_argument("--out-usage", type=Path, required=True, help="tidy CSV of each expert's share")
@@ -42,11 +44,11 @@ def main(args) -> None:
             "runs and routing files are not of the same runs", found=", ".join(losses.keys() ^ routing.keys())
         )
     layers = {run: by_layer(*content) for run, content in routing.items()}
-    balance = {run: losses[run].merge(pooled(layers[run]), on="step", validate="1:1") for run in losses}
+    balance = {run: losses[run].merge(pooled(layers[run], *routing[run]), on="step", validate="1:1") for run in losses}
     usage = {run: expert_usage(*content) for run, content in routing.items()}
-    tables.write(args.out_balance, by_protocol(balance), "mixtral/router_balance")
-    tables.write(args.out_layers, by_protocol(layers), "mixtral/router_by_layer")
-    tables.write(args.out_usage, by_protocol(usage), "mixtral/expert_usage")
+    tables.write(args.out_balance, by_protocol(balance, args.protocols), "mixtral/router_balance")
+    tables.write(args.out_layers, by_protocol(layers, args.protocols), "mixtral/router_by_layer")
+    tables.write(args.out_usage, by_protocol(usage, args.protocols), "mixtral/expert_usage")
 
 
 def read_losses(path: Path) -> pd.DataFrame:
@@ -70,15 +72,16 @@ def read_routing(path: Path) -> tuple[list[int], dict[str, np.ndarray]]:
 
 
 def by_layer(steps: Sequence[int], routing: dict[str, np.ndarray]) -> pd.DataFrame:
-    """A row per window and layer; layer `all` pools the choices of all layers, and has the mean auxiliary loss.
+    """A row per window and layer; layer `all` pools the choices, and the rows for the auxiliary loss.
 
     Statistics are of both slots together, of the first and of the second one. The busiest share of the first slot is
     the true top-1 share, the largest f_i.
     """
 
     def rows() -> Iterator[dict]:
-        for step, choices_LKVE, aux_loss_L in zip(steps, routing["choices_CLKVE"], routing["aux_loss_CL"]):
-            layers = {"all": (choices_LKVE.sum(axis=0), aux_loss_L.mean())}
+        for window, step in enumerate(steps):
+            choices_LKVE, aux_loss_L = routing["choices_CLKVE"][window], routing["aux_loss_CL"][window]
+            layers = {"all": (choices_LKVE.sum(axis=0), routing["aux_loss_pooled_C1"][window, 0])}
             layers |= {str(index): pair for index, pair in enumerate(zip(choices_LKVE, aux_loss_L), start=1)}
             for layer, (choices_KVE, aux_loss) in layers.items():
                 row = {"step": step, "layer": layer, "aux_loss": aux_loss}
@@ -95,10 +98,15 @@ def by_layer(steps: Sequence[int], routing: dict[str, np.ndarray]) -> pd.DataFra
     return pd.DataFrame(rows())
 
 
-def pooled(layers: pd.DataFrame) -> pd.DataFrame:
-    """The posted statistics: over both slots, all layers and the steps since the checkpoint before."""
-    columns = ["step", "aux_loss", "entropy", "busiest_share"]
-    return layers.loc[(layers["layer"] == "all") & (layers["step"] > 0), columns]
+def pooled(layers: pd.DataFrame, steps: Sequence[int], routing: dict[str, np.ndarray]) -> pd.DataFrame:
+    """The posted statistics: over both slots, all layers and the steps since the checkpoint before.
+
+    The posted auxiliary loss is that of the last step alone.
+    """
+    last = pd.DataFrame({"step": steps, "aux_loss_last_step": routing["aux_loss_last_C1"][:, 0]})
+    of_all = layers.loc[(layers["layer"] == "all") & (layers["step"] > 0)]
+    columns = ["step", "aux_loss", "aux_loss_last_step", "entropy", "busiest_share"]
+    return of_all.merge(last, on="step", validate="1:1")[columns]
 
 
 def expert_usage(steps: Sequence[int], routing: dict[str, np.ndarray]) -> pd.DataFrame:
@@ -116,13 +124,13 @@ def expert_usage(steps: Sequence[int], routing: dict[str, np.ndarray]) -> pd.Dat
     ).reset_index()
 
 
-def by_protocol(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def by_protocol(tables: dict[str, pd.DataFrame], protocols: Sequence[str]) -> pd.DataFrame:
     """The runs' tables under the arm and protocol that each stands for, ordered by arm, seed and protocol."""
     parts = []
     for run, table in tables.items():
         run_arm, _, seed = run.rpartition("-seed")
-        for protocol, arms in PROTOCOLS.items():
-            for arm, standing_for in arms.items():
+        for protocol in protocols:
+            for arm, standing_for in PROTOCOLS[protocol].items():
                 if standing_for == run_arm:
                     columns = {"arm": arm, "seed": int(seed), "protocol": protocol}
                     parts.append(pd.DataFrame(columns, index=table.index).join(table))

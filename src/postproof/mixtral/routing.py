@@ -32,7 +32,7 @@ def router_logits(model: Decoder) -> Iterator[list[Tensor]]:
 
 
 def auxiliary_loss(logits_NE: Tensor) -> Tensor:
-    """E sum_i f_i p_i of one layer (Fedus et al. 2022, "Switch Transformers", equations 4 to 6).
+    """E sum_i f_i p_i of N rows, one layer's or more (Fedus et al. 2022, "Switch Transformers", equations 4 to 6).
 
     f_i is the share of tokens whose likeliest expert is i, p_i the mean over the tokens of the softmax over all E
     logits. Gradients reach the router through p alone. Even routing gives 1, all tokens on one expert E. It is 1 at
@@ -48,13 +48,16 @@ class RoutingCounts:
     """Sums over the steps of one window between two checkpoints.
 
     choices_LKVE: how often a token of id v was sent to expert e, by layer and slot. probability_LE and aux_loss_L: mean
-    over the steps of p and of the auxiliary loss.
+    over the steps of p and of the auxiliary loss; aux_loss_pooled_1: of the loss over the rows of all layers, and
+    aux_loss_last_1: that loss at the last step.
     """
 
     def __init__(self, layers: int, top_k: int, vocabulary: int, experts: int):
         self.choices_LKVE = torch.zeros(layers, top_k, vocabulary, experts, dtype=torch.int64)
         self.probability_sum_LE = torch.zeros(layers, experts, dtype=torch.float64)
         self.aux_loss_sum_L = torch.zeros(layers, dtype=torch.float64)
+        self.aux_loss_pooled_sum_1 = torch.zeros(1, dtype=torch.float64)
+        self.aux_loss_last_1 = torch.zeros(1, dtype=torch.float64)
         self.steps = 0
 
     @torch.no_grad()
@@ -70,6 +73,8 @@ class RoutingCounts:
             self.choices_LKVE[layer] += counts.view(K, V, E).cpu()
             self.probability_sum_LE[layer] += logits_NE.softmax(dim=-1).mean(dim=0).cpu()
             self.aux_loss_sum_L[layer] += auxiliary_loss(logits_NE).cpu()
+        self.aux_loss_last_1[0] = auxiliary_loss(torch.cat(logits_by_layer)).cpu()
+        self.aux_loss_pooled_sum_1 += self.aux_loss_last_1
         self.steps += 1
 
     def tensors(self) -> dict[str, Tensor]:
@@ -77,6 +82,8 @@ class RoutingCounts:
             "choices_LKVE": self.choices_LKVE.clone(),
             "probability_LE": self.probability_sum_LE / self.steps,
             "aux_loss_L": self.aux_loss_sum_L / self.steps,
+            "aux_loss_pooled_1": self.aux_loss_pooled_sum_1 / self.steps,
+            "aux_loss_last_1": self.aux_loss_last_1.clone(),
         }
 
 

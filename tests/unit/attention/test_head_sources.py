@@ -22,9 +22,9 @@ from postproof.attention.heads import hooks, hub_model, llama_model, pretrained_
 from postproof.core import files
 from postproof.core.errors import ArtefactError, DataError, ParamsError
 from postproof.llama2.llama import Llama, LlamaConfig
+from postproof.mixtral.draws import initial_decoder
 from postproof.mixtral.model import Decoder
 from postproof.mixtral.settings import ModelSizes
-from postproof.mixtral.training import initial_decoder
 
 TINY = LlamaConfig(
     vocabulary=40, d_model=24, layers=2, heads=6, kv_heads=2, d_head=4, d_ffn=32, context=64, rope_base=10_000.0,

@@ -12,14 +12,18 @@ from postproof.core import files
 from postproof.core.errors import ArtefactError
 from postproof.data.prepare_corpus import Corpus
 from postproof.mixtral import router_metrics
+from postproof.mixtral.draws import tiling_windows
 from postproof.mixtral.settings import ModelSizes, RouterBalanceSettings
-from postproof.mixtral.train_router_balance import ARMS, RouterBalanceRun, write_routing
-from postproof.mixtral.training import Run, tiling_windows
+from postproof.mixtral.train_router_balance import ARMS, AUXILIARY, RouterBalanceRun, write_routing
+from postproof.mixtral.training import Run
 
 SIZES = ModelSizes(d_model=16, heads=2, layers=2, sequence=8, dense_ffn=32, experts=4, expert_ffn=8, top_k=2)
 SETTINGS = RouterBalanceSettings(
     batch=4, learning_rate=1e-2, aux_weight=1.0, steps=14, checkpoint_steps=4, val_batches=2
 )
+
+
+OWN = ["paired", "by_layer"]
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +46,20 @@ def test_checkpoints_come_every_so_many_steps_and_at_the_end():
     assert dataclasses.replace(SETTINGS, steps=12).checkpoints(1) == [4, 8, 12]
 
 
-def test_which_arms_start_from_the_same_weights(corpus):
-    no_aux, with_aux, as_posted = (make_run(arm, corpus) for arm in ARMS)
-    assert same(no_aux, with_aux) and not same(no_aux, as_posted)
-    assert same(as_posted, make_run("with_aux_as_posted", corpus))
-    for run in (no_aux, with_aux, as_posted):
-        assert torch.equal(run.train_batches.get_state(), no_aux.train_batches.get_state())
+def test_all_arms_start_from_the_same_weights_and_see_the_same_batches(corpus):
+    no_aux, *others = (make_run(arm, corpus) for arm in ARMS)
+    for run in others:
+        assert same(run, no_aux)
+        assert torch.equal(run.draws.train_batches.get_state(), no_aux.draws.train_batches.get_state())
+
+
+def test_as_posted_one_loss_takes_the_rows_of_all_layers_and_by_layer_each_has_its_own():
+    """Two layers that are uneven in opposite ways are even together: only the sum of the layers' losses sees it."""
+    one_way = torch.tensor([[9.0, 0.0], [9.0, 0.0]])
+    pooled, summed = (AUXILIARY[arm]([one_way, one_way.flip(1)]) for arm in ("with_aux", "with_aux_by_layer"))
+    assert pooled == pytest.approx(1) and summed == pytest.approx(4, rel=1e-3)
+    alike = [torch.randn(50, 4, generator=torch.Generator().manual_seed(0))] * 3
+    assert AUXILIARY["with_aux_by_layer"](alike) == pytest.approx(3 * AUXILIARY["with_aux"](alike).item(), rel=1e-6)
 
 
 def test_without_weight_the_auxiliary_loss_changes_nothing_and_with_it_balance_improves(corpus, tmp_path):
@@ -132,12 +144,12 @@ def tables(corpus, tmp_path_factory):
     losses = {path.stem: router_metrics.read_losses(path) for path in folder.glob("*.csv")}
     routing = {path.name.partition(".")[0]: router_metrics.read_routing(path) for path in folder.glob("*.safetensors")}
     layers = {run: router_metrics.by_layer(*content) for run, content in routing.items()}
-    balance = {run: losses[run].merge(router_metrics.pooled(layers[run]), on="step") for run in losses}
+    balance = {run: losses[run].merge(router_metrics.pooled(layers[run], *routing[run]), on="step") for run in losses}
     usage = {run: router_metrics.expert_usage(*content) for run, content in routing.items()}
     return {
-        "balance": router_metrics.by_protocol(balance),
-        "layers": router_metrics.by_protocol(layers),
-        "usage": router_metrics.by_protocol(usage),
+        "balance": router_metrics.by_protocol(balance, OWN),
+        "layers": router_metrics.by_protocol(layers, OWN),
+        "usage": router_metrics.by_protocol(usage, OWN),
         "routing": routing,
         "folder": folder,
     }

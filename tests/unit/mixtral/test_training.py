@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from postproof.data.prepare_corpus import Corpus
+from postproof.mixtral.draws import STREAMS, initial_decoder, random_windows, stream, tiling_windows
 from postproof.mixtral.flops import step_flops
 from postproof.mixtral.model import ARMS
 from postproof.mixtral.settings import ModelSizes, RaceSettings
-from postproof.mixtral.training import STREAMS, Run, initial_decoder, random_windows, step, stream, tiling_windows
+from postproof.mixtral.training import Run, step
 
 SIZES = ModelSizes(d_model=16, heads=2, layers=1, sequence=8, dense_ffn=32, experts=4, expert_ffn=8, top_k=2)
 VOCABULARY = [chr(97 + index) for index in range(10)]
@@ -37,7 +38,10 @@ def test_streams_of_one_seed_and_of_two_seeds_differ():
 
 def test_both_arms_of_a_seed_see_the_same_batches_in_the_same_order(corpus):
     dense, moe = (make_run(arm, corpus) for arm in ARMS)
-    for streams in [(dense.train_batches, moe.train_batches), (dense.val_batches, moe.val_batches)]:
+    for streams in [
+        (dense.draws.train_batches, moe.draws.train_batches),
+        (dense.draws.val_batches, moe.draws.val_batches),
+    ]:
         for _ in range(5):
             (x, _), (y, _) = (random_windows(corpus.train, 8, 2, generator) for generator in streams)
             assert torch.equal(x, y)

@@ -11,9 +11,9 @@ from postproof.attention.heads.hooks import weights_handed_on
 from postproof.attention.heads.sources import AttentionModel, Visit
 from postproof.core import files, runs
 from postproof.core.errors import ArtefactError, DataError
+from postproof.mixtral.draws import initial_decoder
 from postproof.mixtral.model import ARMS
 from postproof.mixtral.settings import ModelSizes
-from postproof.mixtral.training import initial_decoder
 
 PAD_CHARACTER = "\n"  # the character models have no token of their own for padding
 

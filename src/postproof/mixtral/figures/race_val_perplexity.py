@@ -1,7 +1,7 @@
-"""Validation perplexity of the dense and the MoE decoder over cumulative training FLOPs: all seeds, their mean, and one
-standard deviation of single runs. Left as posted, with validation batches drawn anew at each checkpoint; right with the
-whole validation split each time. Both arms have the same number of parameters to within 0.5 %: the MoE's experts
-together are as wide as the dense block, and a token uses a quarter of them.
+"""Validation perplexity of the dense and the MoE decoder over cumulative training FLOPs, on the post's text with its
+draws: the post's checkpoints as crosses, the same run made again as a line, other seeds thin, one standard deviation of
+single runs as a band. Both arms have the same number of parameters to within 0.5 %: the MoE's experts together are as
+wide as the dense block, and a token uses a quarter of them.
 """
 
 from __future__ import annotations
@@ -10,13 +10,10 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from postproof.charts import plotting
-from postproof.mixtral.figures import parameter_table, race_curves
+from postproof.core import tables
+from postproof.mixtral.figures import parameter_table, race_curves, rerun_marks
 
-TABLES = ("mixtral/race", "mixtral/parameters")
-PANELS = {
-    "as_posted": "as posted: validation batches drawn anew at each checkpoint",
-    "fixed_windows": "fixed windows: the whole validation split each time",
-}
+TABLES = ("mixtral/race_as_run", "mixtral/race_reruns", "mixtral/parameters")
 
 
 def add_arguments(parser) -> None:
@@ -24,19 +21,19 @@ def add_arguments(parser) -> None:
 
 
 def main(args) -> None:
-    race_file, parameters_file = args.tables
-    table, parameters = race_curves.read(race_file), parameter_table.read(parameters_file)
+    race_file, reruns_file, parameters_file = args.tables
+    race, parameters = race_curves.read(race_file), parameter_table.read(parameters_file)
+    reruns = tables.read(reruns_file, "mixtral/race_reruns")
     plotting.style()
-    figure, panels = plt.subplots(1, 2, figsize=(11, 4.4), sharey=True)
-    for axes, (protocol, title) in zip(panels, PANELS.items()):
-        race_curves.draw(axes, table[table["protocol"] == protocol], "cumulative_flops", "val_perplexity")
-        axes.set(xlabel=race_curves.FLOPS_LABEL)
-        axes.set_title(title, fontsize=10)
-    panels[0].set(ylabel="validation perplexity")
-    panels[0].legend()
+    figure, axes = plt.subplots(figsize=(7.2, 4.8))
+    rerun_marks.spread(axes, race[race["protocol"] == "as_posted"], "cumulative_flops", "val_perplexity")
+    rerun_marks.draw(axes, reruns, "cumulative_flops", "val_perplexity")
+    axes.set(xlabel=race_curves.FLOPS_LABEL, ylabel="validation perplexity")
+    axes.legend()
     figure.suptitle(
-        f"Dense and MoE at equal training FLOPs (thin: single seeds; band: ± 1 sd)\n{sizes(parameters)}",
-        fontsize=11,
+        f"Dense and MoE at equal training FLOPs, the post's text (thin: {race['seed'].nunique()} seeds; band: ± 1 sd)"
+        f"\n{sizes(parameters)}",
+        fontsize=10,
     )
     plotting.save(figure, args.out_svg, args.out_png)
 

@@ -1,6 +1,6 @@
 """Entropy of the expert choices with and without the auxiliary loss, pooled over both slots, all layers and the 25
-steps before each checkpoint, against even routing and the untrained routers. Left as posted: the arms start from
-different weights; right from the same.
+steps before each checkpoint, on the post's text with its draws: the post's checkpoints as crosses, the same runs made
+again as lines, other seeds thin, against even routing and the untrained routers.
 """
 
 from __future__ import annotations
@@ -10,9 +10,15 @@ import math
 import matplotlib.pyplot as plt
 
 from postproof.charts import plotting
-from postproof.mixtral.figures import router_tables
+from postproof.core import tables
+from postproof.mixtral.figures import rerun_marks, router_tables
 
-TABLES = ("mixtral/router_balance", "mixtral/router_by_layer", "mixtral/expert_usage")
+TABLES = (
+    "mixtral/router_balance_as_run",
+    "mixtral/router_by_layer_as_run",
+    "mixtral/expert_usage_as_run",
+    "mixtral/router_balance_reruns",
+)
 
 
 def add_arguments(parser) -> None:
@@ -20,22 +26,20 @@ def add_arguments(parser) -> None:
 
 
 def main(args) -> None:
-    balance_file, layers_file, usage_file = args.tables
+    balance_file, layers_file, usage_file, reruns_file = args.tables
     balance, layers = router_tables.read_balance(balance_file), router_tables.read_layers(layers_file)
     experts = router_tables.read_usage(usage_file)["expert"].nunique()
+    reruns = tables.read(reruns_file, "mixtral/router_balance_reruns")
     plotting.style()
-    figure, panels = plt.subplots(1, 2, figsize=(11, 4.6), sharey=True)
-    for axes, (protocol, title) in zip(panels, router_tables.PROTOCOL_TITLES.items()):
-        untrained = (layers["protocol"] == protocol) & (layers["step"] == 0) & (layers["layer"] == "all")
-        router_tables.draw(axes, balance[balance["protocol"] == protocol], "entropy")
-        even = f"even routing: ln {experts} = {math.log(experts):.4f}"
-        router_tables.draw_levels(axes, math.log(experts), even, layers.loc[untrained, "entropy"])
-        axes.set(xlabel=router_tables.STEPS_LABEL)
-        axes.set_title(title, fontsize=10)
-    panels[0].set(ylabel="entropy of expert choices (nats)")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=9)
-    figure.suptitle(
-        "Router entropy, pooled over slots, layers and the steps since the last checkpoint (thin: single seeds)",
-        fontsize=11,
-    )
+    figure, axes = plt.subplots(figsize=(7.2, 5))
+    rerun_marks.spread(axes, balance, "step", "entropy")
+    rerun_marks.draw(axes, reruns, "step", "entropy")
+    untrained = layers.loc[(layers["step"] == 0) & (layers["layer"] == "all"), "entropy"]
+    even = f"even routing: ln {experts} = {math.log(experts):.4f}"
+    router_tables.draw_levels(axes, math.log(experts), even, untrained)
+    axes.set(xlabel=router_tables.STEPS_LABEL, ylabel="entropy of expert choices (nats)")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=9)
+    seeds = balance["seed"].nunique()
+    title = f"Router entropy over slots, layers and 25 steps, the post's text (thin: {seeds} seeds; band: ± 1 sd)"
+    figure.suptitle(title, fontsize=10)
     plotting.save(figure, args.out_svg, args.out_png)

@@ -13,8 +13,8 @@ from postproof.mixtral.looks import LOOKS
 
 STEPS_LABEL = "optimiser steps"
 PROTOCOL_TITLES = {
-    "as_posted": "as posted: the arms start from different weights",
-    "paired": "paired: both arms start from the same weights",
+    "paired": "one loss over the rows of all layers, as posted",
+    "by_layer": "a loss of each layer, summed",
 }
 
 

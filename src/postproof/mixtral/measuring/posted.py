@@ -10,10 +10,11 @@ from postproof.core import settings
 from postproof.data import prepare_corpus
 from postproof.data.prepare_corpus import Corpus
 from postproof.measuring import checkout
+from postproof.mixtral.draws import stream
 from postproof.mixtral.measuring import moe_variants
 from postproof.mixtral.model import Decoder
 from postproof.mixtral.settings import ModelSizes, RaceSettings
-from postproof.mixtral.training import Run, stream
+from postproof.mixtral.training import Run
 
 CORPUS = "data/prepared/mixtral_corpus.safetensors"
 VOCABULARY = 64  # about that of the corpus; embeddings and head are a small part of a step

@@ -1,0 +1,21 @@
+"""Join the runs in two precisions into one tidy table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from postproof.core import files, tables
+
+
+def add_arguments(parser) -> None:
+    parser.add_argument("--runs", type=Path, nargs="+", required=True, help="CSV of every run that counts")
+    parser.add_argument("--out", type=Path, required=True, help="tidy CSV, a row per arm, seed and step")
+
+
+def main(args) -> None:
+    """Raises ArtefactError when a run is damaged."""
+    table = pd.concat([files.read_csv(path) for path in args.runs], ignore_index=True)
+    table = table.astype({"layer": "Int64", "token": "Int64"}).sort_values(["arm", "seed", "step"], ignore_index=True)
+    tables.write(args.out, table, "mixtral/router_precision")
