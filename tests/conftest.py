@@ -18,5 +18,10 @@ def pytest_collection_modifyitems(items) -> None:
     for item in items:
         folder = Path(item.path).relative_to(Path(__file__).parent).parts[0]
         item.add_marker(getattr(pytest.mark, MARKS[folder]))
-    # The longest first, so that no worker is left with it at the end.
-    items.sort(key=lambda item: -max((mark.args[0] for mark in item.iter_markers("timeout")), default=0))
+
+    # The longest first, so that no worker is left with it at the end: by their limits, then those that run engines.
+    def length(item) -> tuple[float, bool]:
+        limit = max((mark.args[0] for mark in item.iter_markers("timeout")), default=0)
+        return -limit, item.get_closest_marker("numbers") is not None
+
+    items.sort(key=length)
