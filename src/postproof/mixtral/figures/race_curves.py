@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from postproof.core import tables
+from postproof.mixtral.figures import rerun_marks
 from postproof.mixtral.looks import LOOKS
 
 FLOPS_LABEL = "cumulative training FLOPs"
@@ -31,12 +32,7 @@ def read(path: Path) -> pd.DataFrame:
 
 def draw(axes: Axes, table: pd.DataFrame, x: str, y: str) -> None:
     """Per arm: every seed as a thin line, their mean with markers, a band of one standard deviation of single runs."""
-    for arm, runs in table.groupby("arm", sort=True):
+    for arm, mean in rerun_marks.spread(axes, table, x, y).items():
         look = LOOKS[arm]
-        for _, run in runs.groupby("seed"):
-            axes.plot(run[x], run[y], color=look.colour, linewidth=0.7, alpha=0.45)
-        at_x = runs.groupby(x)[y]
-        mean, spread = at_x.mean(), at_x.std(ddof=1).fillna(0)
-        axes.fill_between(mean.index, mean - spread, mean + spread, color=look.colour, alpha=0.15, linewidth=0)
-        label = f"{look.long}: mean of {runs['seed'].nunique()} seeds"
+        label = f"{look.long}: mean of {table.loc[table['arm'] == arm, 'seed'].nunique()} seeds"
         axes.plot(mean.index, mean, color=look.colour, marker=look.marker, markersize=4, linewidth=1.8, label=label)

@@ -11,7 +11,7 @@ from postproof.charts import plotting
 from postproof.mixtral.figures import race_curves
 
 TABLES = ("mixtral/race_as_run", "mixtral/race")
-TITLES = ("the post's text: TinyStories", "the text of params.yaml: the plays of Shakespeare unless changed")
+TITLES = ("the post's text: TinyStories", "another text, that of params.yaml: by default the plays")
 
 
 def add_arguments(parser) -> None:
