@@ -1,8 +1,11 @@
 # The posted runs again, on the post's own text, which is not ours to ship: docs/recorded.md. Not part of `all`.
 #
 # INPUTS   data/raw/mixtral_posted_text.txt, put there by `postproof held`
-# OUTPUTS  build/recorded/mixtral/{race,router_balance}, what data/recorded/mixtral holds of earlier such runs
-# STEPS    prepare_posted_text -> train_race_as_run (arm x seed), train_router_balance_as_run (arm x seed) -> recorded
+# OUTPUTS  build/recorded/mixtral/{race,isoflop,router_balance,precision}, which data/recorded/mixtral keeps
+# STEPS    prepare_posted_text -> train_race_as_run, train_router_balance_as_run (arm x seed),
+#          train_isoflop_as_run (arm x width x seed), train_two_precisions (arm) -> recorded
+#          data/recorded -> race_metrics_as_run, router_balance_metrics_as_run, precision_metrics
+#          data/posted, race_metrics_as_run, router_balance_metrics_as_run -> reruns
 RACE_AS_RUN, BALANCE_AS_RUN = (
     expand(f"mixtral/{experiment}/{{arm}}-seed{{seed}}", arm=arms, seed=seeds)
     for experiment, arms, seeds in [
@@ -11,7 +14,12 @@ RACE_AS_RUN, BALANCE_AS_RUN = (
     ]
 )
 
-
+ISOFLOP_AS_RUN = expand(
+    "mixtral/isoflop/{arm}_d{width}-seed{seed}",
+    arm=["dense", "moe"],
+    width=MIXTRAL["isoflop"]["widths"],
+    seed=MIXTRAL["posted_text"]["race_seeds"],
+)
 IN_TWO_PRECISIONS = [
     f"mixtral/precision/{arm}-seed{MIXTRAL['posted_text']['posted_seeds']['router_balance']}"
     for arm in ("no_aux", "with_aux")
@@ -42,6 +50,28 @@ use rule train_race as train_race_as_run with:
         model=section("mixtral.model"),
         optimiser=section("mixtral.optimiser"),
         training=section("mixtral.race.training"),
+        device="cpu",
+        draws="as_run",
+
+
+use rule train_isoflop as train_isoflop_as_run with:
+    input:
+        code=code("mixtral.train_isoflop"),
+        corpus="data/prepared/mixtral_posted_text.safetensors",
+    output:
+        rows=update("build/recorded/mixtral/isoflop/{arm}_d{width}-seed{seed}.csv"),
+        weights=update("build/recorded/mixtral/isoflop/{arm}_d{width}-seed{seed}.safetensors"),
+    log:
+        "logs/train_isoflop_as_run/{arm}_d{width}-seed{seed}.log",
+    wildcard_constraints:
+        arm="dense|moe",
+        width=Among("mixtral.isoflop.widths"),
+        seed=Among("mixtral.posted_text.race_seeds"),
+    params:
+        model=section("mixtral.model"),
+        optimiser=section("mixtral.optimiser"),
+        budgets=section("mixtral.isoflop.budgets"),
+        race_budget=section("mixtral.race.training.budget_flops"),
         device="cpu",
         draws="as_run",
 
@@ -95,7 +125,7 @@ rule train_two_precisions:
 rule recorded:
     """All runs that data/recorded holds, made again: `postproof recorded`"""
     input:
-        expand("build/recorded/{run}.csv", run=RACE_AS_RUN + BALANCE_AS_RUN + IN_TWO_PRECISIONS),
+        expand("build/recorded/{run}.csv", run=RACE_AS_RUN + ISOFLOP_AS_RUN + BALANCE_AS_RUN + IN_TWO_PRECISIONS),
 
 
 use rule race_metrics as race_metrics_as_run with:
