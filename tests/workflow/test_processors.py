@@ -26,6 +26,7 @@ CHARACTERS = 3000
 # sections and the options for a second table.
 TABLES = {
     "llama2.rope_check": [OF_LLAMA2["head"], OF_LLAMA2["rope_check"] | dict(seeds=[0])],
+    "llama2.rope_check_as_run": [OF_LLAMA2["head"], OF_LLAMA2["rope_check"], OF_LLAMA2["rope_check_as_run"]],
     "llama2.norm_check": [OF_LLAMA2["norm_check"] | dict(width=1024, tokens=4, seeds=[0])],
     "attention.attention_check": [
         OF_ATTENTION["attention_check"]
@@ -53,12 +54,12 @@ def emulator(processor: str) -> list[str]:
     return [qemu, "-cpu", processor]
 
 
-def train(arm: str, folder: Path, corpus: Path, emulator: list[str]) -> list[str]:
+def train(arm: str, draws: str, folder: Path, corpus: Path, emulator: list[str]) -> list[str]:
     """Hashes of rows and weights of a short run, and of what is read of the trained model's heads."""
     rows, weights = folder / f"{arm}-seed7.csv", folder / f"{arm}-seed7.safetensors"
     settings = ["--model", json.dumps(MODEL), "--training", json.dumps(TRAINING), "--corpus", str(corpus)]
     outputs = ["--out-rows", str(rows), "--out-weights", str(weights)]
-    run(emulator, "mixtral.train_race", "--arm", arm, "--seed", "7", *settings, *outputs)
+    run(emulator, "mixtral.train_race", "--arm", arm, "--seed", "7", "--draws", draws, *settings, *outputs)
     heads = folder / f"{arm}-heads.safetensors"
     sentences = folder / "sentences.csv"
     sentences.write_text("kind,sentence\nletters,magicianbanned\nletters,imagine\n")
@@ -71,16 +72,16 @@ def train(arm: str, folder: Path, corpus: Path, emulator: list[str]) -> list[str
 
 @pytest.mark.slow
 @pytest.mark.parametrize("processor", ["Haswell", "EPYC"])
-@pytest.mark.parametrize("arm", ARMS)
-def test_an_emulated_processor_gives_the_same_bytes(arm, processor, tmp_path):
+@pytest.mark.parametrize(("arm", "draws"), [*((arm, "own") for arm in ARMS), ("moe", "as_run")])
+def test_an_emulated_processor_gives_the_same_bytes(arm, draws, processor, tmp_path):
     qemu = emulator(processor)
     (tmp_path / "text.txt").write_text("\n" + "".join(chr(97 + index * index % 23) for index in range(CHARACTERS)))
     corpus = tmp_path / "corpus.safetensors"
     texts = ["--text", str(tmp_path / "text.txt"), "--section", "mixtral.corpus", "--characters", str(CHARACTERS)]
     outputs = ["--out-arrays", str(corpus), "--out-info", str(corpus.with_suffix(".json"))]
     run([], "data.prepare_corpus", *texts, "--train-fraction", "0.8", *outputs)
-    here = train(arm, tmp_path / "here", corpus, [])
-    assert train(arm, tmp_path / processor, corpus, qemu) == here
+    here = train(arm, draws, tmp_path / "here", corpus, [])
+    assert train(arm, draws, tmp_path / processor, corpus, qemu) == here
 
 
 @pytest.mark.slow

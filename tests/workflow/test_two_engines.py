@@ -173,3 +173,21 @@ def test_a_stale_dvc_file_is_named_and_made_by_record(checkout):
     assert "made anew" in checkout.postproof("record")
     checkout.postproof("dvcfile", "--check")
     assert checkout.plan() == NOTHING
+
+
+def test_an_input_that_no_rule_makes_is_named(checkout):
+    checkout.append("workflow/rules/toy.smk", """
+
+rule told_walk:
+    input:
+        walk="data/recorded/toy/walk.csv",
+    output:
+        f"{RESULTS}/toy/runs/told/walk.csv",
+    shell:
+        "cp {input} {output}"
+""")  # fmt: skip
+    checkout.replace("workflow/rules/toy.smk", "    output:\n        table=update(", "        told="
+                     'f"{RESULTS}/toy/runs/told/walk.csv",\n    output:\n        table=update(')  # fmt: skip
+    checkout.run("rm", "-r", "results/toy")  # while all that is asked for is there, Snakemake looks no further
+    message = checkout.refused("plan")
+    assert "a file is missing that no rule makes" in message and "data/recorded/toy/walk.csv" in message

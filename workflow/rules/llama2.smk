@@ -22,6 +22,25 @@ rule rope_check:
         job("llama2.rope_check --settings {params.head:q} {params.settings:q} --out {output.table}")
 
 
+rule rope_check_as_run:
+    """Compute the errors of the rotation with the vectors and positions that the posted check drew."""
+    input:
+        code=code("llama2.rope_check_as_run"),
+    output:
+        table=update(f"{RESULTS}/llama2/metrics/rope_check_as_run.csv"),
+    log:
+        f"logs/rope_check_as_run/{RESULTS}.log",
+    params:
+        head=section("llama2.head"),
+        settings=section("llama2.rope_check"),
+        as_run=section("llama2.rope_check_as_run"),
+    shell:
+        job(
+            "llama2.rope_check_as_run --settings {params.head:q} {params.settings:q} {params.as_run:q}"
+            " --out {output.table}"
+        )
+
+
 rule rope_angles:
     """Compute the angle of each pair of features at each position."""
     input:

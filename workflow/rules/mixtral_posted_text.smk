@@ -4,7 +4,7 @@
 # OUTPUTS  build/recorded/mixtral/{race,isoflop,router_balance,precision}, which data/recorded/mixtral keeps
 # STEPS    prepare_posted_text -> train_race_as_run, train_router_balance_as_run (arm x seed),
 #          train_isoflop_as_run (arm x width x seed), train_two_precisions (arm) -> recorded
-#          data/recorded -> race_metrics_as_run, router_balance_metrics_as_run, precision_metrics
+#          data/recorded -> race_metrics_as_run, isoflop_metrics_as_run, router_balance_metrics_as_run, precision_metrics
 #          data/posted, race_metrics_as_run, router_balance_metrics_as_run -> reruns
 RACE_AS_RUN, BALANCE_AS_RUN = (
     expand(f"mixtral/{experiment}/{{arm}}-seed{{seed}}", arm=arms, seed=seeds)
@@ -139,6 +139,22 @@ use rule race_metrics as race_metrics_as_run with:
         f"logs/race_metrics_as_run/{RESULTS}.log",
     params:
         seeds=section("mixtral.posted_text.race_seeds"),
+
+
+use rule isoflop_metrics as isoflop_metrics_as_run with:
+    input:
+        code=code("mixtral.isoflop_metrics"),
+        runs=expand("data/recorded/{run}.csv", run=ISOFLOP_AS_RUN),
+    output:
+        points=update(f"{RESULTS}/mixtral/metrics/isoflop_as_run.csv"),
+        gap=update(f"{RESULTS}/mixtral/metrics/isoflop_gap_as_run.csv"),
+    log:
+        f"logs/isoflop_metrics_as_run/{RESULTS}.log",
+    params:
+        seeds=section("mixtral.posted_text.race_seeds"),
+        widths=section("mixtral.isoflop.widths"),
+        budgets=section("mixtral.isoflop.budgets"),
+        race_budget=section("mixtral.race.training.budget_flops"),
 
 
 use rule router_balance_metrics as router_balance_metrics_as_run with:

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from postproof.core.errors import EngineError
 from postproof.engines import codegraph, params
 
 PROFILE = Path("profiles/default/config.yaml")
@@ -61,9 +62,10 @@ def jobs(root: Path, overrides: Mapping[str, Any] | None = None, targets: Iterab
     """All jobs behind the targets (default: `all`) of the Snakefile in `root`, up to date or not.
 
     `overrides` are nested values in place of those of params.yaml. The caller's working directory must be `root`: the
-    Snakefile reads files relative to it.
+    Snakefile reads files relative to it. Raises EngineError where no rule makes an input that is not there.
     """
     from snakemake.api import DAGSettings
+    from snakemake.exceptions import MissingInputException
 
     checksum_limit = params.load(root / PROFILE)["max-checksum-file-size"]
     settings = DAGSettings(targets=frozenset(targets), force_incomplete=True, max_checksum_file_size=checksum_limit)
@@ -71,7 +73,12 @@ def jobs(root: Path, overrides: Mapping[str, Any] | None = None, targets: Iterab
         workflow_api.dag(dag_settings=settings)
         workflow = workflow_api._workflow
         workflow._prepare_dag(forceall=False, ignore_incomplete=False, lock_warn_only=True)
-        workflow._build_dag()
+        try:
+            workflow._build_dag()
+        except MissingInputException as error:
+            raise EngineError("a file is missing that no rule makes", snakemake=" ".join(str(error).split()),
+                              remedy="put it there, or write the rule that makes it; a recorded run: "
+                                     "`postproof recorded --record` (docs/recorded.md)") from None  # fmt: skip
         found = [
             _job(job, workflow.dag.needrun(job), workflow.persistence.has_metadata(job))
             for job in workflow.dag.jobs

@@ -55,6 +55,12 @@ class RopeCheckSection(Settings):
     far_shift: Position
 
 
+class RopeCheckAsRunSection(Settings):
+    positions: AtLeastTwo  # of one q and one k each, from 0 on
+    vectors_seed: Position
+    triples_seed: Position
+
+
 class RopeAnglesSection(Settings):
     positions: AtLeastTwo
 
@@ -85,6 +91,10 @@ class RopeDiagramSection(Settings):
 
 
 class RopeCheck(Head, RopeCheckSection):
+    pass
+
+
+class RopeCheckAsRun(RopeCheck, RopeCheckAsRunSection):
     pass
 
 
@@ -186,6 +196,7 @@ class Params(Settings):
 
     head: Head
     rope_check: RopeCheckSection
+    rope_check_as_run: RopeCheckAsRunSection
     rope_angles: RopeAnglesSection
     rope_decay: RopeDecaySection
     rope_theta: RopeThetaSection

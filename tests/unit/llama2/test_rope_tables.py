@@ -10,8 +10,8 @@ from scipy import integrate, stats
 import figures_helpers
 from postproof.core import files
 from postproof.core.errors import ParamsError
-from postproof.llama2 import rope, rope_decay, rope_decay_readings, rope_diagram, rope_theta
-from postproof.llama2.settings import RopeDecay, RopeDiagram, RopeTheta
+from postproof.llama2 import rope, rope_check_as_run, rope_decay, rope_decay_readings, rope_diagram, rope_theta
+from postproof.llama2.settings import RopeCheckAsRun, RopeDecay, RopeDiagram, RopeTheta
 from postproof.llama2.sinusoidal import encoding
 
 HEAD = {"d_head": 128, "base": 10_000, "larger_base": 500_000}
@@ -20,8 +20,10 @@ DIAGRAM = HEAD | {"d_head": 16, "seed": 0, "pairs": [0, 7], "positions": 4, "que
 DIAGRAM |= {"key_position": 1, "shift": 2, "tokens": 6}
 CHECK = HEAD | {"seeds": [0, 1], "triples": 20, "positions_below": 40, "shifts_below": 100}
 CHECK |= {"far_shift": 1_000_000}
+AS_RUN = CHECK | {"positions": 15, "vectors_seed": 42, "triples_seed": 7}
 COMMANDS = {
     "rope_check": (CHECK, {"--out": "rope_check"}),
+    "rope_check_as_run": (AS_RUN, {"--out": "rope_check_as_run"}),
     "rope_angles": (HEAD | {"d_head": 16, "positions": 12}, {"--out": "rope_angles"}),
     "rope_decay": (DECAY, {"--out": "rope_decay"}),
     "rope_decay_readings": (DECAY, {"--out": "rope_decay_readings"}),
@@ -73,6 +75,25 @@ def test_errors_are_of_the_size_of_rounding(tables):
     assert errors["norm"] < 1e-15 and errors["position_0"] == 0
     # Multiplied as RoPE is written, by separately rounded products of the same cosines, nothing is left to differ.
     assert errors["complex_python"] == 0 and errors["complex_numpy"] < 1e-15
+
+
+def test_the_posted_check_comes_out_again(tables):
+    errors = files.read_csv(tables["rope_check_as_run"]).set_index("check")["max_error"]
+    assert errors["complex_python"] == 0  # the posted figure
+    assert 0 < errors["complex_numpy"] < 2**-53  # fused multiply-adds, features below 0.5
+    assert 0 < errors["relative_distance"] < 10 * 2**-53  # scores below 1, sums of 128 rounded products
+
+
+def test_the_posted_check_draws_as_its_script_did():
+    as_run = RopeCheckAsRun(**AS_RUN | {"seeds": (0, 1), "base": 10_000.0, "larger_base": 500_000.0})
+    rng = np.random.default_rng(42)
+    q, k = (np.stack([rng.standard_normal(128) for _ in range(15)]) for _ in range(2))
+    for drawn, made in zip((q, k), rope_check_as_run.unit_vectors(as_run), strict=True):
+        np.testing.assert_allclose(made, [row / np.sqrt(row @ row) for row in drawn], rtol=1e-14)
+    triples = rope_check_as_run.triples(as_run)
+    assert triples.shape == (20, 3) and (triples >= [0, 0, 1]).all() and (triples < [40, 40, 100]).all()
+    rng = np.random.default_rng(7)
+    assert [rng.integers(0, 40), rng.integers(0, 40), rng.integers(1, 100)] == triples[0].tolist()
 
 
 def test_angles_are_position_times_rate_and_the_remainder_has_the_same_direction(tables):

@@ -19,7 +19,7 @@ ROUTER_TABLES = ["router_balance", "router_by_layer", "expert_usage"]
 AS_RUN = {f"{table}_as_run": table for table in ("race", *ROUTER_TABLES)}
 # What the fixtures below make; charts of other tables have tests beside the jobs that make these.
 TABLES = {"race", "race_matched_axes", "parameters", "isoflop", "isoflop_gap", *ROUTER_TABLES}
-TABLES |= {*AS_RUN, "race_reruns", "router_balance_reruns"}
+TABLES |= {*AS_RUN, "race_reruns", "router_balance_reruns", "isoflop_as_run", "isoflop_gap_as_run"}
 
 
 def charts() -> dict[str, object]:
@@ -100,7 +100,8 @@ def made(seeds) -> dict[str, pd.DataFrame]:
     race_as_run = made["race_as_run"].query("protocol == 'as_posted'")
     made["race_reruns"] = posted_and_rerun(race_as_run, min(seeds), reruns.RACE)
     made["router_balance_reruns"] = posted_and_rerun(made["router_balance_as_run"], min(seeds), reruns.BALANCE)
-    return made | {"isoflop_gap": isoflop_metrics.gaps(points)}
+    gaps = isoflop_metrics.gaps(points)
+    return made | {"isoflop_gap": gaps, "isoflop_as_run": points, "isoflop_gap_as_run": gaps}
 
 
 def posted_and_rerun(ours: pd.DataFrame, seed: int, columns: dict[str, str]) -> pd.DataFrame:

@@ -81,7 +81,9 @@ def draw_gap(axes: Axes, points: pd.DataFrame, gaps: pd.DataFrame) -> None:
         label="mean, 95 % interval",
     )
     for gap in gaps.dropna(subset=["seeds_needed_paired", "seeds_needed_unpaired"]).itertuples():
-        text = f"{gap.seeds_needed_paired:g} seeds tell it\n({gap.seeds_needed_unpaired:g} if not paired)"
+        text = f"{gap.seeds_needed_paired:g} seeds tell it"
+        if gap.seeds_needed_unpaired != gap.seeds_needed_paired:
+            text += f"\n({gap.seeds_needed_unpaired:g} if not paired)"
         axes.annotate(
             text, (gap.budget_flops, gap.gap_high), xytext=(8, 2), textcoords="offset points", ha="left", fontsize=8
         )
