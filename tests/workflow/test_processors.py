@@ -71,6 +71,7 @@ def train(arm: str, draws: str, folder: Path, corpus: Path, emulator: list[str])
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)  # an emulator is some fifty times slower
 @pytest.mark.parametrize("processor", ["Haswell", "EPYC"])
 @pytest.mark.parametrize(("arm", "draws"), [*((arm, "own") for arm in ARMS), ("moe", "as_run")])
 def test_an_emulated_processor_gives_the_same_bytes(arm, draws, processor, tmp_path):
@@ -85,6 +86,7 @@ def test_an_emulated_processor_gives_the_same_bytes(arm, draws, processor, tmp_p
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)  # an emulator is some fifty times slower
 @pytest.mark.parametrize("processor", ["Haswell", "EPYC"])
 @pytest.mark.parametrize("command", TABLES)
 def test_an_emulated_processor_gives_the_same_table(command, processor, tmp_path):
