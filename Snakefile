@@ -7,7 +7,7 @@
 #   results/{post}/runs/{experiment}/{arm}-seed{seed}.csv, .safetensors
 #   results/{post}/metrics/{table}.csv                  tidy table over arms and seeds
 #   results/{post}/figures/{chart}.svg, .png            drawn from metrics and measured tables only
-#   results/{post}/claims.json                          one verdict per claim
+#   results/{post}/claims.json, README.md               one verdict per claim; charts and verdicts in the post's order
 #   build/code/{command}.txt                            which code a command runs: an input of its jobs
 #
 # A rule reads only the stage before it, plus params.yaml, claims/*.yaml and its own code. A post is claims/{post}.yaml;
@@ -35,4 +35,4 @@ rule all:
     default_target: True
     input:
         [f"{RESULTS}/{post}/figures/{chart}.svg" for post, chart in CHARTS],
-        expand(f"{RESULTS}/{{post}}/claims.json", post=POSTS),
+        expand(f"{RESULTS}/{{post}}/README.md", post=POSTS),

@@ -19,6 +19,7 @@ PLAY = "# Act {act}\n\n**FIRST LORD**  \nWhat hour is it now, and {act} times wh
 CLAIMS = f"""
 post: mixtral
 title: A small post
+evidence: {{race: {{kind: experiment}}}}
 values: {{steps: {{table: race, where: {{arm: dense, protocol: as_posted}}, checkpoint: last, column: step}}}}
 claims:
 - {{id: race_steps, where: Result, statement: Steps., posted: {checkpoints("dense")[-1]}, unit: steps, got: steps,

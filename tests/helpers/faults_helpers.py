@@ -53,6 +53,7 @@ LINES = {
     "train_moe": train_line("moe"),
     "race_metrics": [
         *"mixtral.race_metrics --runs runs/dense-seed7.csv runs/moe-seed7.csv --out mixtral/metrics/race.csv".split(),
+        *"--out-equal mixtral/metrics/race_equal_flops.csv".split(),
         *"--out-axes mixtral/metrics/race_matched_axes.csv".split(),
     ],
     "figure": [

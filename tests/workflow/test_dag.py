@@ -14,6 +14,7 @@ FACTS = (
     "data/texts/",
     "data/configurations/",
     "data/posted/",
+    "data/published/",
     "data/recorded/",
     "claims/",
     "workflow/schemas/",
@@ -32,6 +33,8 @@ def rank(path: str) -> int | None:
     if "/".join(parts[:2]) in STAGE_OF_FLOW:
         return STAGE_OF_FLOW.index("/".join(parts[:2]))
     if parts[0] == "results":
+        if parts[2] == "README.md":
+            return len(STAGE_OF_FLOW)
         folder = parts[2] if parts[2] != "claims.json" else "figures"
         return STAGE_OF_FLOW.index(f"results/{{post}}/{folder}")
     return None

@@ -82,7 +82,7 @@ def test_a_post_and_an_experiment_run_at_once_and_are_recorded(coin, tmp_path):
 
     checkout.commit("experiment")
     checkout.snakemake()
-    shown = checkout.postproof("claims.show", "results/coin/claims.json")
+    shown = checkout.postproof("claims.show", "--ids", "results/coin/claims.json")
     assert "coin_example_mean" in shown and "flip_mean" in shown
     assert (checkout.path / "results/coin/figures/flip.png").is_file()
     assert "2 passed" in checkout.run("pytest", "tests/unit/coin/test_flip.py", "-q", "-p", "no:cacheprovider").stdout

@@ -1,8 +1,11 @@
 # Verdicts of all posts.
 #
 # INPUTS   claims/{post}.yaml, the tables that its values come from, and the schemas of these
-# OUTPUTS  results/{post}/claims.json
-# STEPS    verdicts (post)
+# OUTPUTS  results/{post}/claims.json, results/{post}/README.md
+# STEPS    verdicts (post) -> page (post), with the charts
+
+# What makes each table, for who wants to make it again: `dvc repro STAGE`.
+STAGES = {str(path): rule.name for rule in workflow.rules for path in rule.output if not rule.wildcard_names}
 
 
 rule verdicts:
@@ -13,6 +16,7 @@ rule verdicts:
         others=lambda wildcards: [f"claims/{post}.yaml" for post in CLAIMS[wildcards.post].others],
         tables=lambda wildcards: tables(CLAIMS[wildcards.post].tables),
         schemas=lambda wildcards: CLAIMS[wildcards.post].schemas,
+        works=lambda wildcards: CLAIMS[wildcards.post].works,
     output:
         claims=update(f"{RESULTS}/{{post}}/claims.json"),
     log:
@@ -21,8 +25,40 @@ rule verdicts:
         post="|".join(POSTS),
     params:
         params=section("{post}"),
+        stages=lambda wildcards, input: json.dumps({path: STAGES[path] for path in input.tables if path in STAGES}),
     shell:
         job(
             "claims.judge --claims {input.claims} --others {input.others} --schemas {input.schemas}"
-            " --tables {input.tables} --params {params.params:q} --out {output.claims}"
+            " --tables {input.tables} --works {input.works} --stages {params.stages:q} --params {params.params:q}"
+            " --out {output.claims}"
+        )
+
+
+rule page:
+    """Lay charts, verdicts and findings of a post out in its order, for its reader."""
+    input:
+        code=code("claims.pages"),
+        records=rules.verdicts.output.claims,
+        pictures=lambda wildcards: [
+            f"{RESULTS}/{post}/figures/{name}.png" for post, name in CHARTS if post == wildcards.post
+        ],
+    output:
+        page=update(f"{RESULTS}/{{post}}/README.md"),
+    log:
+        f"logs/page/{RESULTS}/{{post}}.log",
+    wildcard_constraints:
+        post="|".join(POSTS),
+    params:
+        title=lambda wildcards: CLAIMS[wildcards.post].title,
+        charts=lambda wildcards: json.dumps(
+            {
+                name: {"caption": chart.caption, "code": chart.code, "tables": chart.tables}
+                for (post, name), chart in CHARTS.items()
+                if post == wildcards.post
+            }
+        ),
+    shell:
+        job(
+            "claims.pages --records {input.records} --title {params.title:q} --charts {params.charts:q}"
+            " --pictures {input.pictures} --out {output.page}"
         )

@@ -105,8 +105,8 @@ def job(command):
 
 
 def tables(names):
-    """Paths of metrics tables by {post}/{table}."""
-    return [f"{RESULTS}/{post}/metrics/{table}.csv" for post, table in (name.split("/") for name in names)]
+    """Paths of tables by {post}/{table}."""
+    return inventory.files_of(ROOT, names, RESULTS)
 
 
 onstart:

@@ -66,6 +66,7 @@ rule race_metrics:
         runs=RACE_RUNS,
     output:
         race=update(f"{RESULTS}/mixtral/metrics/race.csv"),
+        equal=update(f"{RESULTS}/mixtral/metrics/race_equal_flops.csv"),
         axes=update(f"{RESULTS}/mixtral/metrics/race_matched_axes.csv"),
     log:
         f"logs/race_metrics/{RESULTS}.log",
@@ -73,7 +74,10 @@ rule race_metrics:
         # DVC sees the runs as one folder; which of its files count is in the seeds.
         seeds=section("mixtral.race.seeds"),
     shell:
-        job("mixtral.race_metrics --runs {input.runs} --out {output.race} --out-axes {output.axes}")
+        job(
+            "mixtral.race_metrics --runs {input.runs} --out {output.race} --out-equal {output.equal}"
+            " --out-axes {output.axes}"
+        )
 
 
 rule train_isoflop:

@@ -134,6 +134,7 @@ use rule race_metrics as race_metrics_as_run with:
         runs=expand("data/recorded/{run}.csv", run=RACE_AS_RUN),
     output:
         race=update(f"{RESULTS}/mixtral/metrics/race_as_run.csv"),
+        equal=update(f"{RESULTS}/mixtral/metrics/race_as_run_equal_flops.csv"),
         axes=update(f"{RESULTS}/mixtral/metrics/race_as_run_matched_axes.csv"),
     log:
         f"logs/race_metrics_as_run/{RESULTS}.log",
@@ -182,6 +183,7 @@ rule reruns:
         balance=rules.router_balance_metrics_as_run.output.balance,
     output:
         race=update(f"{RESULTS}/mixtral/metrics/race_reruns.csv"),
+        equal=update(f"{RESULTS}/mixtral/metrics/race_posted_equal_flops.csv"),
         balance=update(f"{RESULTS}/mixtral/metrics/router_balance_reruns.csv"),
     log:
         f"logs/reruns/{RESULTS}.log",
@@ -190,18 +192,19 @@ rule reruns:
     shell:
         job(
             "mixtral.reruns --posted {input.posted} --race {input.race} --balance {input.balance}"
-            " --seeds {params.seeds:q} --out-race {output.race} --out-balance {output.balance}"
+            " --seeds {params.seeds:q} --out-race {output.race} --out-equal {output.equal} --out-balance {output.balance}"
         )
 
 
 rule precision_metrics:
-    """Join the runs in two precisions into one tidy table."""
+    """Join the runs in two precisions into one tidy table, and say where each first chooses otherwise."""
     input:
         code=code("mixtral.precision_metrics"),
         runs=expand("data/recorded/{run}.csv", run=IN_TWO_PRECISIONS),
     output:
         precision=update(f"{RESULTS}/mixtral/metrics/router_precision.csv"),
+        first=update(f"{RESULTS}/mixtral/metrics/router_precision_first.csv"),
     log:
         f"logs/precision_metrics/{RESULTS}.log",
     shell:
-        job("mixtral.precision_metrics --runs {input.runs} --out {output.precision}")
+        job("mixtral.precision_metrics --runs {input.runs} --out {output.precision} --out-first {output.first}")

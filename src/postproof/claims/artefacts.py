@@ -1,4 +1,7 @@
-"""What a claim is judged by: cells of metrics tables, and params. Each comes out as a quantity, or as a ClaimError.
+"""What a claim is judged by: cells of tables, params, figures of the literature. Each is a quantity, or a ClaimError.
+
+Of a measurement the rows of all machines are one table, with the column `machine`; of its columns those count that the
+schema names.
 
 A selection must mean what it says: every run of the params' seeds is there and as long as the others, checkpoints are
 in order, no cell is empty, and several rows where one is meant are an error. What a table has, runs or checkpoints or
@@ -7,7 +10,7 @@ neither, its schema says.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from postproof.claims.quantity import CHECKPOINT, ROW, SEED, Quantity, scalar
-from postproof.claims.strict import naming, one_of, shown
-from postproof.core import files, tables
+from postproof.claims.strict import mapping, naming, one_of, shown, text
+from postproof.core import files, strict_yaml, tables
 from postproof.core.errors import ClaimError
 from postproof.core.tables import Column
 from postproof.core.units import Unit
@@ -52,8 +55,29 @@ class Parameter:
 
 
 @dataclass(frozen=True)
+class Figure:
+    """A number of data/published/{work}.yaml."""
+
+    work: str
+    name: str
+
+
+Source = Selection | Parameter | Figure
+
+
+@dataclass(frozen=True)
+class Work:
+    """A publication whose figures are repeated: file, title and source, and each figure's entry."""
+
+    path: Path
+    title: str
+    source: str
+    figures: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
 class Table:
-    """A metrics table: where it stands in the repository, its columns and rows, and the seeds that its runs have."""
+    """A table: where it stands in the repository, its columns and rows, and the seeds that its runs have."""
 
     path: str
     columns: dict[str, Column]
@@ -63,22 +87,56 @@ class Table:
     checkpoint: str | None  # the column of checkpoints; None: a table without
 
 
-def read_table(path: str, handed: Path, columns: dict[str, Column], params: Mapping[str, Any]) -> Table:
+def read_table(path: str, handed: Sequence[Path], columns: dict[str, Column], params: Mapping[str, Any]) -> Table:
     """Reads the handed file, which has to be of its schema; the schema says where in the params its seeds are.
 
     Raises ClaimError when the file is missing or cut off, is not of its schema, or the params lack the seeds.
     """
-    with naming(artefact=handed):
-        for column in columns.values():
-            with naming(column=column.name):
-                if not column.is_label:
-                    Unit.parse(column.unit)
-        rows = files.read_csv(handed)
-        tables.check(rows, columns, handed)
+    for column in columns.values():
+        with naming(column=column.name):
+            if not column.is_label:
+                Unit.parse(column.unit)
+    with naming(artefact=handed[0]):
+        rows = _rows(handed, columns)
+        tables.check(rows, columns, handed[0])
         seed = next((column for column in columns.values() if column.from_params), None)
         checkpoint = next((name for name, column in columns.items() if column.checkpoint), None)
         seeds = tuple(seeds_at(params, seed.from_params)) if seed else ()
     return Table(path, columns, rows, seed.name if seed else None, seeds, checkpoint)
+
+
+def _rows(handed: Sequence[Path], columns: Mapping[str, Column]) -> pandas.DataFrame:
+    import pandas
+
+    if "measured" not in handed[0].parts:
+        return files.read_csv(handed[0])
+    parts = [files.read_csv(file).assign(machine=file.stem) for file in sorted(handed)]
+    of_all = pandas.concat(parts, ignore_index=True)
+    return of_all[[name for name in columns if name in of_all]]
+
+
+def read_work(path: Path) -> Work:
+    """Raises ClaimError when the file is missing or says something else than figures."""
+    with naming(file=path):
+        content = strict_yaml.load(path, ClaimError, numbers_as_text=True)
+        content = mapping(content, required=("title", "source", "figures"), optional=())
+        figures = {}
+        for name, entry in mapping(content["figures"]).items():
+            with naming(figure=name):
+                figures[name] = mapping(entry, required=("value", "unit", "where"), optional=())
+        return Work(path, text(content["title"]), text(content["source"]), figures)
+
+
+def figure(works: Mapping[str, Work], wanted: Figure) -> Quantity:
+    """Raises ClaimError when there is no such work or figure, or it is no number."""
+    work = works[one_of(wanted.work, works, "published work: the job was not handed it")]
+    with naming(file=work.path, figure=wanted.name):
+        entry = work.figures[one_of(wanted.name, work.figures, "figure")]
+        try:
+            value = float(text(entry["value"]).replace(",", ""))
+        except ValueError as error:
+            raise ClaimError("not a number", key="value", value=shown(entry["value"])) from error
+        return Quantity.measured(np.asarray(value), Unit.parse(text(entry["unit"])))
 
 
 def select(table: Table, selection: Selection) -> Quantity:
@@ -206,10 +264,13 @@ def seeds_at(params: Mapping[str, Any], path: str) -> list[int]:
     return seeds
 
 
-def in_words(source: Selection | Parameter, tables: Mapping[str, Table]) -> str:
+def in_words(source: Source, tables: Mapping[str, Table], works: Mapping[str, Work]) -> str:
     """Where the values come from, for the record."""
     if isinstance(source, Parameter):
         return f"params.yaml: {source.path}"
+    if isinstance(source, Figure):
+        work = works[source.work]
+        return f"{work.title} ({work.source}), {work.figures[source.name]['where']}"
     table = tables[source.table]
     rows = [f"{label} {wanted}" for label, wanted in source.where.items()]
     if table.checkpoint:

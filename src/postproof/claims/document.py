@@ -1,14 +1,15 @@
 """claims/{post}.yaml: the one place where numbers of a post are typed, read into checked objects.
 
 docs/claims.md has the grammar. Everything that can be wrong without looking at an artefact is found here: keys, ids,
-names in expressions, rules and their options.
+names in expressions, rules and their options, words in braces.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -16,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from postproof.claims import expression
-from postproof.claims.artefacts import POSITIONS, Parameter, Selection
+from postproof.claims import Evidence, Kind, Severity, cells, expression
+from postproof.claims.artefacts import POSITIONS, Figure, Parameter, Selection, Source
 from postproof.claims.expression import Expression
 from postproof.claims.quantity import Quantity
 from postproof.claims.rules import RULES
@@ -27,11 +28,20 @@ from postproof.core.errors import ClaimError
 from postproof.core.units import Unit
 
 REQUIRED = ("id", "where", "statement", "posted")
-OPTIONAL = ("unit", "got", "rule", "if", "note", "needs")
+OPTIONAL = (
+    *("unit", "got", "rule", "if", "readings", "repeats", "setting", "needs", "rerun"),
+    *("second", "nearest", "severity", "numbers", "note"),
+)
+WAYS = ("got", "readings", "repeats", "needs", "rerun")  # one of them, or
+PAIRS = (("got", "rerun"), ("readings", "rerun"), ("got", "needs"))
+OF_READING = ("if", "got", "rule")
+OF_RERUN = ("got", "rule", "differs")
+EVIDENCE = {kind.name.lower(): kind for kind in Evidence}
 
 _NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)(\.\d+)?([eE][+-]?\d+)?")
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
 _TABLE = re.compile(r"([a-z0-9_]+/)?[a-z0-9_]+")
+_FIGURE = re.compile(r"[a-z0-9_]+\.[a-z0-9_]+")
 
 
 @dataclass(frozen=True)
@@ -49,27 +59,75 @@ class PostedNumber:
 
 
 @dataclass(frozen=True)
+class Test:
+    """A rule, its options, and what it is given: several expressions for `ordering`, none for `same_as`."""
+
+    rule: str
+    options: dict[str, Any]
+    got: tuple[Expression, ...]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One way to understand a claim; `condition` is None where there is one only and it needs no words."""
+
+    condition: str | None
+    test: Test
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A computed number in a text: `digits` significant ones, in `unit`."""
+
+    got: Expression
+    unit: str
+    digits: int
+
+
+@dataclass(frozen=True)
 class Claim:
-    """One claim, checked. `number` is None for a statement, `rule` is None for a claim that `needs` something."""
+    """One entry, checked. `number` is None for a statement. Texts may have words in braces, keys of `numbers`."""
 
     id: str
     where: str
     statement: str
-    number: PostedNumber | None
-    rule: str | None
-    options: dict[str, Any]
-    got: tuple[Expression, ...]  # several for `ordering`, none for `same_as`
-    condition: str | None
-    note: str | None
-    needs: str | None
+    number: PostedNumber | None = None
+    kind: Kind = Kind.CLAIM
+    readings: tuple[Reading, ...] = ()
+    rerun: Test | None = None
+    differs: str | None = None  # between the rerun and the posted run
+    repeats: str | None = None
+    needs: str | None = None
+    prediction: Expression | None = None  # of a claim that needs something
+    second: Expression | None = None  # another computation, by the rule of the first reading
+    nearest: str | None = None  # the reading under which a claim that does not hold would
+    severity: Severity | None = None  # where it is not as the numbers tell
+    numbers: dict[str, Shown] = field(default_factory=dict)
+    note: str | None = None
+
+    @property
+    def expressions(self) -> tuple[Expression, ...]:
+        """Those that decide it."""
+        tests = [reading.test for reading in self.readings] + ([self.rerun] if self.rerun else [])
+        return tuple(each for test in tests for each in test.got)
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What kind of evidence a table is, and of what: which model, text, seeds."""
+
+    evidence: Evidence
+    of: str | None
 
 
 @dataclass(frozen=True)
 class Document:
-    """A post's claims. `posted` has the numbers of the other posts too, for `posted()` and `same_as`."""
+    """A post's claims and findings. `posted` has the numbers of the other posts too, for `posted()` and `same_as`."""
 
     post: str
-    values: dict[str, Selection | Parameter]
+    title: str
+    values: dict[str, Source]
+    bases: dict[str, Basis]
     claims: tuple[Claim, ...]
     posted: dict[str, PostedNumber | None]
 
@@ -85,14 +143,19 @@ def read(path: Path, others: Sequence[Path] = ()) -> Document:
         with naming(file=file):
             _collect_posted(mapping(content), posted)
     with naming(file=path):
-        content = mapping(contents[path], required=("post", "title", "values", "claims"), optional=("others",))
-        text(content["title"])
+        required, optional = ("post", "title", "claims"), ("others", "evidence", "values", "findings")
+        content = mapping(contents[path], required, optional)
         if content["post"] != Path(path).stem:
             raise ClaimError("post and file have different names", key="post", value=shown(content["post"]))
         _check_others(content.get("others", []), others)
-        values = {name: _value(name, entry, content["post"]) for name, entry in mapping(content["values"]).items()}
-        claims = tuple(_claim(entry, values, posted) for entry in content["claims"])
-    return Document(content["post"], values, claims, posted)
+        reader = _Reader(content["post"], posted)
+        for name, entry in mapping(content.get("values") or {}).items():
+            reader.add_value(name, entry)
+        claims = [reader.claim(entry) for entry in content["claims"]]
+        claims += [reader.finding(entry) for entry in _list_of(content.get("findings", []), "findings")]
+        bases = _bases(content.get("evidence", {}), reader)
+        _check_repeats(claims)
+    return Document(content["post"], text(content["title"]), reader.values, bases, tuple(claims), posted)
 
 
 def _check_others(named: Any, handed: Sequence[Path]) -> None:
@@ -111,10 +174,7 @@ def _collect_posted(content: dict[str, Any], posted: dict[str, PostedNumber | No
     for position, entry in enumerate(content["claims"], start=1):
         with naming(claim=_name_of(entry, position)):
             entry = mapping(entry, REQUIRED, OPTIONAL)
-            identifier = _identifier(entry["id"])
-            if identifier in posted:
-                raise ClaimError("id stands twice", key="id", value=identifier, allowed="ids unique over all posts")
-            posted[identifier] = _posted(entry)
+            posted[_new_identifier(entry["id"], posted)] = _posted(entry)
 
 
 def _name_of(entry: Any, position: int) -> str:
@@ -122,9 +182,11 @@ def _name_of(entry: Any, position: int) -> str:
     return identifier if isinstance(identifier, str) else f"number {position} in the list"
 
 
-def _identifier(name: Any) -> str:
+def _new_identifier(name: Any, known: Mapping[str, Any]) -> str:
     if not _IDENTIFIER.fullmatch(text(name)):
         raise ClaimError("not an id", value=name, allowed="small letters, digits and _, a letter first")
+    if name in known:
+        raise ClaimError("id stands twice", key="id", value=name, allowed="ids unique over all posts")
     return name
 
 
@@ -142,27 +204,228 @@ def _posted(entry: dict[str, Any]) -> PostedNumber | None:
     return PostedNumber(posted, Decimal(posted.replace(",", "")), unit)
 
 
-def _value(name: str, entry: Any, post: str) -> Selection | Parameter:
-    with naming(key=f"values.{name}"):
-        if not _IDENTIFIER.fullmatch(name) or name in expression.RESERVED:
-            raise ClaimError("not a name for a value", allowed="small letters, digits and _, and no function's name")
-        if "param" in mapping(entry):
-            entry = mapping(entry, required=("param", "unit"), optional=())
-            return Parameter(text(entry["param"]), Unit.parse(text(entry["unit"])))
-        ways = ("checkpoint", "constant", "rows")
-        entry = mapping(entry, required=("table", "column"), optional=("where", *ways))
-        given = [way for way in ways if way in entry]
-        if len(given) > 1:
-            raise ClaimError("a value takes rows in one way only", value=", ".join(given), allowed="one of them")
-        labels = {label: text(wanted) for label, wanted in mapping(entry.get("where", {})).items()}
-        return Selection(
-            _table(text(entry["table"]), post),
-            text(entry["column"]),
-            labels,
-            checkpoint=_checkpoint(text(entry["checkpoint"])) if "checkpoint" in entry else None,
-            constant="constant" in given and _only(entry, "constant", True),
-            all_rows="rows" in given and _only(entry, "rows", "all"),
-        )
+def _bases(content: Any, reader: _Reader) -> dict[str, Basis]:
+    """By table. Raises ClaimError for a table that no value names, and for one that has no entry."""
+    bases = {}
+    used = sorted({source.table for source in reader.values.values() if isinstance(source, Selection)})
+    for name, entry in mapping(content or {}).items():
+        with naming(key=f"evidence.{name}"):
+            table = one_of(_table(name, reader.post), used, "table")
+            entry = mapping(entry, required=("kind",), optional=("of",))
+            kind = EVIDENCE[one_of(entry["kind"], EVIDENCE, "kind of evidence")]
+            bases[table] = Basis(kind, _one_line(entry["of"]) if "of" in entry else None)
+    for table in used:
+        if table not in bases:
+            raise ClaimError("a table without a kind of evidence", key="evidence", table=table,
+                             allowed=", ".join(EVIDENCE), remedy="say what its numbers are")  # fmt: skip
+    return bases
+
+
+def _check_repeats(claims: Sequence[Claim]) -> None:
+    own = {claim.id: claim for claim in claims if claim.kind is Kind.CLAIM}
+    for claim in claims:
+        if claim.repeats is not None:
+            with naming(claim=claim.id, key="repeats"):
+                first = own[one_of(claim.repeats, own, "claim of this post that repeats no other")]
+                if (claim.number is None) != (first.number is None):
+                    raise ClaimError("a number repeats a statement, or the other way round", value=claim.repeats)
+                if claim.number and not Unit.parse(claim.number.unit).same_dimension(Unit.parse(first.number.unit)):
+                    units = f"{claim.number.unit} and {first.number.unit}"
+                    raise ClaimError("units differ", value=units, allowed="units of one kind")
+
+
+class _Reader:
+    """Reads entries of one document; cells in expressions become values beside those that are named."""
+
+    def __init__(self, post: str, posted: Mapping[str, PostedNumber | None]):
+        self.post, self.posted = post, posted
+        self.values: dict[str, Source] = {}
+        self.ids = dict.fromkeys(posted)
+
+    def add_value(self, name: str, entry: Any) -> None:
+        with naming(key=f"values.{name}"):
+            if not _IDENTIFIER.fullmatch(name) or name in expression.RESERVED:
+                raise ClaimError("not a name for a value",
+                                 allowed="small letters, digits and _, and no function's name")  # fmt: skip
+            self.values[name] = _value(entry, self.post)
+
+    def claim(self, entry: dict[str, Any]) -> Claim:
+        with naming(claim=entry["id"]):
+            number = self.posted[entry["id"]]
+            ways = [
+                key for key in WAYS if key in entry or (key == "got" and "rule" in entry and "readings" not in entry)
+            ]
+            if len(ways) != 1 and tuple(ways) not in PAIRS:
+                raise ClaimError("a claim is decided in one way", value=", ".join(ways) or "none",
+                                 allowed="`got`, `readings`, `repeats`, `needs` (with `got`: what we predict); "
+                                         "`rerun` alone or beside the first two")  # fmt: skip
+            fields = self._texts(entry)
+            if "setting" in entry:
+                self._only(entry, ("setting", "got", "rule"))
+                if entry["setting"] is not True:
+                    raise ClaimError("unknown setting", key="setting", value=shown(entry["setting"]), allowed="true")
+                test = self._test(entry | {"rule": entry.get("rule", "exact")}, number)
+                return Claim(kind=Kind.SETTING, readings=(Reading(None, test),), **fields)
+            if "repeats" in entry:
+                self._only(entry, ("repeats",))
+                return Claim(kind=Kind.REPEAT, repeats=text(entry["repeats"]), **fields)
+            if "needs" in entry:
+                self._only(entry, ("needs", "got"))
+                prediction = self._expression(entry["got"], "got") if "got" in entry else None
+                return Claim(needs=_one_line(entry["needs"]), prediction=prediction, **fields)
+            readings = self._readings(entry, number)
+            rerun, differs = self._rerun(entry, number)
+            if "second" in entry:
+                fields["second"] = self._expression(entry["second"], "second")
+            if "severity" in entry:
+                with naming(key="severity"):
+                    fields["severity"] = Severity(one_of(entry["severity"], [str(each) for each in Severity], "word"))
+            return Claim(readings=readings, rerun=rerun, differs=differs, **fields)
+
+    def finding(self, entry: Any) -> Claim:
+        """Like a claim that the post does not make."""
+        with naming(finding=_name_of(entry, 0)):
+            entry = mapping(entry, ("id", "where", "statement"), ("numbers", "note"))
+            _new_identifier(entry["id"], self.ids)
+            self.ids[entry["id"]] = None
+            fields = self._texts(entry)
+            for name in fields["numbers"]:
+                if f"{{{name}}}" not in fields["statement"] + (fields["note"] or ""):
+                    raise ClaimError("a number that the text does not show", key="numbers", value=name)
+            return Claim(kind=Kind.FINDING, **fields)
+
+    def _texts(self, entry: Mapping[str, Any]) -> dict[str, Any]:
+        fields: dict[str, Any] = {"id": entry["id"], "number": self.posted.get(entry["id"])}
+        for key in ("where", "statement", "nearest", "note"):
+            with naming(key=key):
+                fields[key] = _one_line(entry[key]) if key in entry else None
+        fields["numbers"] = {}
+        for name, number in mapping(entry.get("numbers", {})).items():
+            with naming(key=f"numbers.{name}"):
+                number = mapping(number, required=("got", "unit"), optional=("digits",))
+                digits = text(number.get("digits", "3"))
+                if not digits.isdecimal() or not 1 <= int(digits) <= 12:
+                    raise ClaimError("not a number of digits", value=digits, allowed="1 to 12")
+                got = self._expression(number["got"], "got")
+                Unit.parse(text(number["unit"]))
+                fields["numbers"][name] = Shown(got, number["unit"], int(digits))
+        reading_texts = [each.get("if", "") for each in entry.get("readings", []) if isinstance(each, dict)]
+        rerun = entry.get("rerun")
+        texts = [*fields.values(), entry.get("if"), entry.get("needs"), *reading_texts]
+        texts.append(rerun.get("differs") if isinstance(rerun, dict) else None)
+        for each in texts:
+            if isinstance(each, str):
+                check_braces(each, fields["numbers"])
+        return fields
+
+    def _readings(self, entry: Mapping[str, Any], number: PostedNumber | None) -> tuple[Reading, ...]:
+        if "readings" in entry:
+            readings = _list_of(entry["readings"], "readings")
+            if len(readings) < 2 or "if" in entry or "got" in entry:
+                raise ClaimError("several readings have an `if` and a `got` each", key="readings",
+                                 allowed="two or more; `if` and `got` within them")  # fmt: skip
+            found = []
+            for position, each in enumerate(readings, start=1):
+                with naming(reading=position):
+                    each = mapping(each, required=("if",), optional=("got", "rule"))
+                    shared = {key: entry[key] for key in ("rule",) if key in entry}
+                    found.append(Reading(_one_line(each["if"]), self._test(shared | each, number)))
+            return tuple(found)
+        if "got" not in entry and "rule" not in entry:
+            if "if" in entry:
+                raise ClaimError("nothing is judged under this reading", key="if")
+            return ()
+        condition = _one_line(entry["if"]) if "if" in entry else None
+        return (Reading(condition, self._test(entry, number)),)
+
+    def _rerun(self, entry: Mapping[str, Any], number: PostedNumber | None) -> tuple[Test | None, str | None]:
+        if "rerun" not in entry:
+            return None, None
+        with naming(key="rerun"):
+            rerun = mapping(entry["rerun"], required=("rule",), optional=("got", "differs"))
+            return self._test(rerun, number), _one_line(rerun["differs"]) if "differs" in rerun else None
+
+    def _only(self, entry: Mapping[str, Any], allowed: Sequence[str]) -> None:
+        judged = {*WAYS, "rule", "if", "second", "severity", "nearest", "setting"}
+        for key in entry:
+            if key in judged and key not in allowed:
+                raise ClaimError(f"key '{key}' has no place beside '{allowed[0]}'", key=key)
+
+    def _test(self, entry: Mapping[str, Any], number: PostedNumber | None) -> Test:
+        with naming(key="rule"):
+            name, options = _rule(entry, number)
+        source = RULES[name].source
+        if (source == "got") != ("got" in entry):
+            verb = "needs" if source == "got" else "takes no"
+            raise ClaimError(f"rule '{name}' {verb} key 'got'", key="got")
+        texts = {"got": [entry.get("got")], "claim": [], "ascending": options.get("ascending")}[source]
+        key = "got" if source == "got" else f"rule.{name}.{source}"
+        if name == "same_as":
+            _same_kind(number, options["claim"], self.posted)
+        return Test(name, options, tuple(self._expression(each, key) for each in texts))
+
+    def _expression(self, source: Any, key: str) -> Expression:
+        with naming(key=key):
+            source = text(source)
+            places: dict[str, str] = {}
+
+            def in_place(match: re.Match) -> str:
+                with naming(cell=match[0]):
+                    name = match[0].replace(" ", "")
+                    self.values.setdefault(name, _value(cells.entry(match), self.post))
+                place = f"cell_{len(places)}__"
+                places[place] = name
+                return place
+
+            plain = cells.CELL.sub(in_place, source)
+            numbers = [identifier for identifier, number in self.posted.items() if number]
+            parsed = expression.parse(plain, [*self.values, *places], numbers)
+            return expression.renamed(parsed, " ".join(source.split()), places)
+
+
+def check_braces(words: str, numbers: Mapping[str, Any]) -> None:
+    """Raises ClaimError when a text has braces that are no key of `numbers`."""
+    try:
+        fields = [name for _, name, _, _ in string.Formatter().parse(words) if name is not None]
+    except ValueError as error:
+        raise ClaimError("braces do not match", value=shown(words)) from error
+    for name in fields:
+        one_of(name, numbers, "number in braces")
+
+
+def _one_line(content: Any) -> str:
+    return " ".join(text(content).split())
+
+
+def _list_of(content: Any, key: str) -> list:
+    if not isinstance(content, list):
+        raise ClaimError("not a list", key=key, value=shown(content))
+    return content
+
+
+def _value(entry: Any, post: str) -> Source:
+    if "param" in mapping(entry):
+        entry = mapping(entry, required=("param", "unit"), optional=())
+        return Parameter(text(entry["param"]), Unit.parse(text(entry["unit"])))
+    if "figure" in entry:
+        entry = mapping(entry, required=("figure",), optional=())
+        if not _FIGURE.fullmatch(text(entry["figure"])):
+            raise ClaimError("not a published figure", value=shown(entry["figure"]), allowed="{work}.{figure}")
+        return Figure(*entry["figure"].split("."))
+    ways = ("checkpoint", "constant", "rows")
+    entry = mapping(entry, required=("table", "column"), optional=("where", *ways))
+    given = [way for way in ways if way in entry]
+    if len(given) > 1:
+        raise ClaimError("a value takes rows in one way only", value=", ".join(given), allowed="one of them")
+    labels = {label: text(wanted) for label, wanted in mapping(entry.get("where", {})).items()}
+    return Selection(
+        _table(text(entry["table"]), post),
+        text(entry["column"]),
+        labels,
+        checkpoint=_checkpoint(text(entry["checkpoint"])) if "checkpoint" in entry else None,
+        constant="constant" in given and _one_way(entry, "constant", True),
+        all_rows="rows" in given and _one_way(entry, "rows", "all"),
+    )
 
 
 def _table(name: str, post: str) -> str:
@@ -171,7 +434,7 @@ def _table(name: str, post: str) -> str:
     return name if "/" in name else f"{post}/{name}"
 
 
-def _only(entry: Mapping[str, Any], key: str, allowed: Any) -> bool:
+def _one_way(entry: Mapping[str, Any], key: str, allowed: Any) -> bool:
     if entry[key] != allowed:
         raise ClaimError(f"unknown {key}: {shown(entry[key])}", allowed=str(allowed).lower())
     return True
@@ -186,28 +449,7 @@ def _checkpoint(wanted: str) -> int:
     return int(wanted)
 
 
-def _claim(entry: dict[str, Any], values: Collection[str], posted: Mapping[str, PostedNumber | None]) -> Claim:
-    with naming(claim=entry["id"]):
-        fields = {}
-        for key in ("where", "statement", "if", "note", "needs"):
-            with naming(key=key):
-                fields[key] = " ".join(text(entry[key]).split()) if key in entry else None
-        fields["condition"] = fields.pop("if")
-        number = posted[entry["id"]]
-        if fields["needs"]:
-            for key in ("got", "rule", "if"):
-                if key in entry:
-                    raise ClaimError(f"a claim that needs something is not judged: '{key}' has no place", key=key)
-            return Claim(entry["id"], number=number, rule=None, options={}, got=(), **fields)
-        with naming(key="rule"):
-            name, options = _rule(entry, number)
-        got = _got(entry, name, options, values, posted)
-        if name == "same_as":
-            _same_kind(entry["id"], options["claim"], posted)
-        return Claim(entry["id"], number=number, rule=name, options=options, got=got, **fields)
-
-
-def _rule(entry: dict[str, Any], number: PostedNumber | None) -> tuple[str, dict[str, Any]]:
+def _rule(entry: Mapping[str, Any], number: PostedNumber | None) -> tuple[str, dict[str, Any]]:
     """`name`, or `{name: {option: value}}`."""
     if "rule" not in entry:
         raise ClaimError("key 'rule' is missing", allowed=f"one of {', '.join(RULES)}; or `needs` in place of it")
@@ -216,7 +458,8 @@ def _rule(entry: dict[str, Any], number: PostedNumber | None) -> tuple[str, dict
     rule = RULES[one_of(name, RULES, "rule")]
     options = mapping(options, required=rule.options, optional=())
     if rule.number != (number is not None):
-        raise ClaimError(f"rule '{name}' does not go with what is posted", value=shown(entry["posted"]),
+        raise ClaimError(f"rule '{name}' does not go with what is posted",
+                         value=number.text if number else "true",
                          allowed="a number" if rule.number else "true")  # fmt: skip
     parsed = {}
     for key, value in options.items():
@@ -225,26 +468,10 @@ def _rule(entry: dict[str, Any], number: PostedNumber | None) -> tuple[str, dict
     return name, parsed
 
 
-def _got(
-    entry: dict[str, Any],
-    name: str,
-    options: dict[str, Any],
-    values: Collection[str],
-    posted: Mapping[str, PostedNumber | None],
-) -> tuple[Expression, ...]:
-    source = RULES[name].source
-    if (source == "got") != ("got" in entry):
-        verb = "needs" if source == "got" else "takes no"
-        raise ClaimError(f"rule '{name}' {verb} key 'got'", key="got")
-    with naming(key="got" if source == "got" else f"rule.{name}.{source}"):
-        texts = {"got": [entry.get("got")], "claim": [], "ascending": options.get("ascending")}[source]
-        numbers = [identifier for identifier, number in posted.items() if number]
-        return tuple(expression.parse(each, values, numbers) for each in texts)
-
-
-def _same_kind(this: str, other: str, posted: Mapping[str, PostedNumber | None]) -> None:
+def _same_kind(this: PostedNumber, other: str, posted: Mapping[str, PostedNumber | None]) -> None:
     with naming(key="rule", option="same_as.claim"):
-        one_of(other, [identifier for identifier, number in posted.items() if number and identifier != this], "claim")
-        if posted[this].unit != posted[other].unit:
-            units = f"{posted[this].unit} and {posted[other].unit}"
-            raise ClaimError("units differ", value=units, allowed="equal units")
+        one_of(other, [identifier for identifier, number in posted.items() if number], "claim")
+        if posted[other] is this:
+            raise ClaimError("a claim is not held against itself", value=other)
+        if this.unit != posted[other].unit:
+            raise ClaimError("units differ", value=f"{this.unit} and {posted[other].unit}", allowed="equal units")

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
 
@@ -154,6 +154,17 @@ def parse(source: object, values: Collection[str], claims: Collection[str]) -> E
 
     check(tree)
     return Expression(source, tree, *(tuple(dict.fromkeys(names)) for names in found.values()))
+
+
+def renamed(expression: Expression, text: str, names: Mapping[str, str]) -> Expression:
+    """The same with `text` as what was written, and values under the names that they are looked up by."""
+
+    class Renaming(ast.NodeTransformer):
+        def visit_Name(self, node: ast.Name) -> ast.Name:
+            return ast.Name(names.get(node.id, node.id))
+
+    values = tuple(names.get(name, name) for name in expression.values)
+    return Expression(text, Renaming().visit(expression.tree), values, expression.claims)
 
 
 def evaluate(expression: Expression, value: Callable[[str], Quantity], posted: Callable[[str], Quantity]) -> Quantity:

@@ -1,16 +1,17 @@
-"""Fill the verdict table of README.md from the verdicts (`make readme`)."""
+"""Fill the verdicts into README.md (`make readme`): a dozen claims that a reader should see first, and the tally."""
 
 from __future__ import annotations
 
 import argparse
 import re
+from collections import Counter
 from pathlib import Path
 
-from postproof.claims import show
+from postproof.claims import Verdict, show
 from postproof.core import files
 from postproof.core.errors import ArtefactError
 
-# The first line names the claims to show; the last shown line is the counts over all of them.
+# The first line names the claims to show; after them stand the counts per post.
 BLOCK = re.compile(r"(<!-- claims: (?P<ids>[\w ]+) -->\n).*?(<!-- end of claims -->)", re.DOTALL)
 
 
@@ -31,7 +32,7 @@ def main(args: argparse.Namespace) -> None:
 
 
 def filled_in(text: str, records: list[dict]) -> str:
-    """The README with the rows of the claims that its block names, and the counts over all records."""
+    """The README with the rows of the claims that its block names, and the tally of each post."""
     match = BLOCK.search(text)
     if match is None:
         raise ArtefactError("no place for the table", expected="<!-- claims: id id --> ... <!-- end of claims -->")
@@ -39,10 +40,35 @@ def filled_in(text: str, records: list[dict]) -> str:
     unknown = [name for name in match["ids"].split() if name not in by_id]
     if unknown:
         raise ArtefactError("no such claim", claim=unknown[0], remedy="mend the comment above the table in README.md")
-    lines = ["| claim | the post says | we get | verdict |", "|---|---|---|---|"]
+    lines = ["| the post says | | we get | verdict |", "|---|---|---|---|"]
     for name in match["ids"].split():
         row = show.row(by_id[name])
-        verdict = f"**{row.verdict}** {row.condition}".rstrip()
-        lines.append(f"| {by_id[name]['statement']} | {row.post} | {row.got} | {verdict} |")
-    body = "\n".join([*lines, "", show.counts(records) + ".", ""])
-    return text[: match.start()] + match[1] + body + match[3] + text[match.end() :]
+        lines.append(f"| {cell(row.statement)} | {row.post} | {cell(row.got)} | {cell(verdict(by_id[name]))} |")
+    return (
+        text[: match.start()] + match[1] + "\n".join([*lines, "", *tally(records), ""]) + match[3] + text[match.end() :]
+    )
+
+
+def verdict(record: dict) -> str:
+    """With the reading under which it holds, and what the post's run, made again, says beside it."""
+    condition = f" {record['condition']}" if record["verdict"] == Verdict.HOLDS_IF else ""
+    again = f", made again: **{record['rerun']['verdict']}**" if record.get("rerun") else ""
+    return f"**{show.verdict(record)}**{condition}{again}"
+
+
+def tally(records: list[dict]) -> list[str]:
+    """A table of posts by verdicts, then the counts in words."""
+    posts = sorted({record["post"] for record in records})
+    claims = show.counted(records)
+    used = [verdict.value for verdict in reversed(Verdict) if any(each["verdict"] == verdict for each in claims)]
+    lines = [f"| claims of | all | {' | '.join(used)} |", f"|---|{'---|' * (len(used) + 1)}"]
+    for post in posts:
+        found = Counter(record["verdict"] for record in claims if record["post"] == post)
+        numbers = " | ".join(str(found[verdict] or "") for verdict in used)
+        lines.append(f"| [{post}](results/{post}/README.md) | {found.total()} | {numbers} |")
+    return [*lines, "", show.counts(records) + "."]
+
+
+def cell(text: str) -> str:
+    """Text that stands in a cell of a Markdown table."""
+    return text.replace("|", "\\|").replace("\n", " ")

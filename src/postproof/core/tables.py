@@ -109,6 +109,27 @@ def read_schema(path: Path) -> dict[str, Column]:
     return columns
 
 
+def path_of(name: str, results: str = "results") -> str:
+    """Where the table {post}/{table} stands in the repository: a metrics table in `results`, by its ending elsewhere.
+
+    {post}/posted_{table} is what the post's author published, data/posted/{post}/{table}.csv; {post}/measured_{table}
+    is a folder, data/measured/{table}, with a CSV of each machine.
+    """
+    post, _, table = name.partition("/")
+    for kind, path in (("posted_", f"data/posted/{post}/{{}}.csv"), ("measured_", "data/measured/{}")):
+        if table.startswith(kind):
+            return path.format(table.removeprefix(kind))
+    return f"{results}/{post}/metrics/{table}.csv"
+
+
+def name_of(path: Path) -> str:
+    """The other way round; of a measurement's CSV the name without its post."""
+    above, folder = path.parts[-3:-1]
+    if above == "measured":
+        return f"measured_{folder}"
+    return f"{folder}/posted_{path.stem}" if above == "posted" else f"{above}/{path.stem}"
+
+
 def write(path: Path | str, frame: pandas.DataFrame, name: str) -> None:
     """Writes the frame as the table `name`, whole or not at all.
 

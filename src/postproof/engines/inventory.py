@@ -11,13 +11,15 @@ Its docstring is its caption. It is drawn when it has tables, or when some machi
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from postproof.claims import cells
 from postproof.core.errors import ClaimError, EngineError
-from postproof.core.tables import base_of
+from postproof.core.tables import base_of, path_of
 from postproof.engines.codegraph import PACKAGE, SCHEMAS, Sources
 
 TABLES, MEASURED = "TABLES", "MEASURED"
@@ -32,6 +34,10 @@ class Chart:
     caption: str
 
     @property
+    def code(self) -> str:
+        return f"src/{PACKAGE}/{self.post}/figures/{self.name}.py"
+
+    @property
     def about(self) -> list[str]:
         """What was measured where, beside each machine's table."""
         return [f"{table.removesuffix('.csv')}.json" for table in self.measured]
@@ -39,11 +45,13 @@ class Chart:
 
 @dataclasses.dataclass(frozen=True)
 class Claims:
-    """What the claims of a post are judged by: tables by {post}/{table}, paths of their schemas, other posts."""
+    """What the claims of a post are judged by: tables by {post}/{table}, and paths of what else. The post's title."""
 
+    title: str
     tables: tuple[str, ...]
     schemas: tuple[str, ...]
-    others: tuple[str, ...]
+    works: tuple[str, ...]  # publications whose figures are repeated
+    others: tuple[str, ...]  # names of posts
 
 
 def posts(root: Path) -> list[str]:
@@ -91,15 +99,38 @@ def claims(root: Path, post: str) -> Claims:
     values, others = content.get("values") or {}, content.get("others") or []
     if not isinstance(values, dict) or not isinstance(others, list):
         raise ClaimError("not a mapping of values, or not a list of other posts", file=path)
-    named = {str(entry["table"]) for entry in values.values() if isinstance(entry, dict) and "table" in entry}
-    tables = tuple(table if "/" in table else f"{post}/{table}" for table in sorted(named))
+    entries = [entry for entry in values.values() if isinstance(entry, dict)] + list(cells.entries(content))
+    named = {str(entry["table"]) for entry in entries if "table" in entry}
+    tables = tuple(sorted({table if "/" in table else f"{post}/{table}" for table in named}))
+    works = sorted({str(entry["figure"]).split(".")[0] for entry in entries if "figure" in entry})
+    works = [f"data/published/{work}.yaml" for work in works]
+    for work in works:
+        if not (root / work).is_file():
+            raise ClaimError("no such published work", file=path, work=work, remedy="write it, or mend the name")
     schemas = []
     for table in tables:
         schema = schema_of(root, table)
         if schema is None:
             raise ClaimError("table has no schema", file=path, table=table, remedy=f"write {SCHEMAS}/{table}.yaml")
         schemas += _with_base(root, schema)
-    return Claims(tables, tuple(dict.fromkeys(schemas)), tuple(str(other) for other in others))
+    return Claims(
+        str(content.get("title") or ""),
+        tables,
+        tuple(dict.fromkeys(schemas)),
+        tuple(works),
+        tuple(str(other) for other in others),
+    )
+
+
+def files_of(root: Path, names: Iterable[str], results: str) -> list[str]:
+    """Paths of the tables {post}/{table}; of a measurement that of each machine."""
+    found = []
+    for path in (path_of(name, results) for name in names):
+        if path.endswith(".csv"):
+            found.append(path)
+        else:
+            found += [each.relative_to(root).as_posix() for each in sorted((root / path).glob("*.csv"))]
+    return found
 
 
 def schema_of(root: Path, table: str) -> str | None:

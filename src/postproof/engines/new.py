@@ -116,14 +116,16 @@ def lay_experiment(root: Path, post: str, name: str) -> list[str]:
     """Writes the experiment's own files and puts its lines into those of the post; returns the paths."""
     words = {"post": post, "name": name, "camel": camel(name)}
     laid = {path: part(root, of, **words) for path, of in own_files(post, name).items()}
-    settings_class, value, claim = (part(root, of, **words) for of in ("settings_class.py", "value.yaml", "claim.yaml"))
+    settings_class, evidence, claim = (
+        part(root, of, **words) for of in ("settings_class.py", "evidence.yaml", "claim.yaml")
+    )
     changes = {
         "params.yaml": lambda text: into_section(text, post, part(root, "params.yaml", **words)),
         f"src/postproof/{post}/settings.py": lambda text: into_settings(
             text, settings_class, f"{name}: {words['camel']}"
         ),
         f"workflow/rules/{post}.smk": lambda text: f"{text.rstrip()}\n\n\n{part(root, 'rule.smk', **words)}",
-        f"claims/{post}.yaml": lambda text: into_claims(text, value, claim),
+        f"claims/{post}.yaml": lambda text: into_claims(text, evidence, claim),
     }
     changed = {path: change((root / path).read_text(encoding="utf-8")) for path, change in changes.items()}
     for path, text in (laid | changed).items():
@@ -181,13 +183,18 @@ def with_imports(text: str, *names: str) -> str:
     return "".join(lines)
 
 
-def into_claims(text: str, value: str, claim: str) -> str:
-    """The post's claims with a value at the end of the values and a claim at the end.
+def into_claims(text: str, evidence: str, claim: str) -> str:
+    """The post's claims with a table's kind of evidence, and a claim before the findings, if there are any.
 
-    Raises EngineError when the file has no `claims:`.
+    Raises EngineError when the file has no `evidence:` or `claims:`.
     """
-    before, found, after = text.partition("\nclaims:\n")
-    if not found:
-        raise EngineError("there is no line `claims:`", file="claims", remedy="write it as docs/claims.md shows")
-    earlier = f"{after.rstrip()}\n\n" if after.strip() else ""
-    return f"{before.rstrip()}\n{value}{found}{earlier}{claim}"
+    for line in ("evidence:\n", "claims:\n"):
+        if f"\n{line}" not in text:
+            raise EngineError(f"there is no line `{line.strip()}`", file="claims",
+                              remedy="write it as docs/claims.md shows")  # fmt: skip
+    before, found, after = text.partition("\nevidence:\n")
+    text = f"{before}{found}{evidence}{after}"
+    claims, findings, rest = text.partition("\nfindings:\n")
+    claims = claims.rstrip("\n")
+    between = "\n" if claims.endswith("claims:") else "\n\n"
+    return f"{claims}{between}{claim}{findings}{rest}"

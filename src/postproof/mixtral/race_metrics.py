@@ -20,12 +20,14 @@ AXES = ("cumulative_flops", "step", "tokens_seen")  # what can be held equal
 def add_arguments(parser) -> None:
     parser.add_argument("--runs", type=Path, nargs="+", required=True, help="CSV of every run that counts")
     parser.add_argument("--out", type=Path, required=True, help="tidy CSV, a row per arm, seed, protocol, checkpoint")
+    parser.add_argument("--out-equal", type=Path, required=True, help="CSV, both arms at equal training FLOPs")
     parser.add_argument("--out-axes", type=Path, required=True, help="CSV, a row per protocol and what is held equal")
 
 
 def main(args) -> None:
     race = tidy(args.runs)
     tables.write(args.out, race, "mixtral/race")
+    tables.write(args.out_equal, of_each_run(race), "mixtral/race_equal_flops")
     tables.write(args.out_axes, matched_axes(race), "mixtral/race_matched_axes")
 
 
@@ -50,6 +52,29 @@ def tidy(paths: Sequence[Path]) -> pd.DataFrame:
     table = pd.concat(parts).assign(val_perplexity=lambda table: np.exp(table["val_loss"]))
     columns = ["arm", "seed", "protocol", *RUN_COLUMNS[2:], "val_loss", "val_perplexity"]
     return table[columns].sort_values(["arm", "seed", "protocol", "step"], ignore_index=True)
+
+
+def of_each_run(race: pd.DataFrame) -> pd.DataFrame:
+    """`at_equal_flops` of each protocol and seed."""
+    runs = race.groupby(["protocol", "seed"])
+    return pd.concat([at_equal_flops(run).assign(protocol=protocol, seed=seed) for (protocol, seed), run in runs])[
+        ["protocol", "seed", "cumulative_flops", *(f"{arm}_val_perplexity" for arm in ("dense", "moe"))]
+    ]
+
+
+def at_equal_flops(run: pd.DataFrame) -> pd.DataFrame:
+    """Both arms at every checkpoint of either that lies within the range of both; linear between checkpoints.
+
+    `run` has one row per arm and checkpoint: arm, cumulative_flops, val_perplexity.
+    """
+    curves = {arm: rows.set_index("cumulative_flops")["val_perplexity"] for arm, rows in run.groupby("arm")}
+    start, end = (
+        max(curve.index.min() for curve in curves.values()),
+        min(curve.index.max() for curve in curves.values()),
+    )
+    flops = sorted({at for curve in curves.values() for at in curve.index if start <= at <= end})
+    values = {f"{arm}_val_perplexity": np.interp(flops, curve.index, curve) for arm, curve in curves.items()}
+    return pd.DataFrame({"cumulative_flops": flops} | values)
 
 
 def matched_axes(race: pd.DataFrame) -> pd.DataFrame:

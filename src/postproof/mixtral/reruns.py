@@ -10,6 +10,7 @@ import pandas as pd
 
 from postproof.core import files, tables
 from postproof.core.errors import ArtefactError
+from postproof.mixtral.race_metrics import at_equal_flops
 
 # Columns of the posted tables, and what ours call them.
 RACE = {
@@ -34,6 +35,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("--balance", type=Path, required=True, help="table router_balance_as_run")
     parser.add_argument("--seeds", required=True, help="params section: seed of each posted run, as JSON")
     parser.add_argument("--out-race", type=Path, required=True, help="CSV, a row per posted checkpoint")
+    parser.add_argument("--out-equal", type=Path, required=True, help="CSV, both posted arms at equal FLOPs")
     parser.add_argument("--out-balance", type=Path, required=True, help="CSV, a row per posted checkpoint")
 
 
@@ -43,9 +45,11 @@ def main(args) -> None:
     race = tables.read(args.race, "mixtral/race").query("protocol == 'as_posted'")
     balance = tables.read(args.balance, "mixtral/router_balance")
     posted_race, posted_balance = args.posted
-    race_rows = side_by_side(read_posted(posted_race, "model", RACE), race, seeds["race"], RACE)
+    race_posted = read_posted(posted_race, "model", RACE)
+    race_rows = side_by_side(race_posted, race, seeds["race"], RACE)
     balance_rows = side_by_side(read_posted(posted_balance, "run", BALANCE), balance, seeds["router_balance"], BALANCE)
     tables.write(args.out_race, race_rows, "mixtral/race_reruns")
+    tables.write(args.out_equal, at_equal_flops(race_posted), "mixtral/race_posted_equal_flops")
     tables.write(args.out_balance, balance_rows, "mixtral/router_balance_reruns")
 
 

@@ -30,6 +30,9 @@ def course(*values):
         ("207920037888", 207_920_037_888, True),
         ("207920037888", 207_920_037_889, False),
         ("3e-4", 0.0003, True),
+        ("7", 0.07 * 100, True),  # 7.000000000000001
+        ("9007199254740991", 2.0**53 - 1, True),
+        ("9007199254740991", 2.0**53 - 2, False),
         ("25.31", 25.307996, False),
     ],
 )
@@ -47,8 +50,14 @@ def test_exact(posted, got, holds):
         ("2.08e11", 207_920_037_888, True),
         ("2.07e11", 207_920_037_888, False),
         ("207920037888", 207_920_037_888.4, True),
-        ("0.12", 0.125, True),  # a tie goes to the even digit: 0.125 is a float without error
-        ("0.13", 0.125, False),
+        ("0.12", 0.125, True),  # a tie goes either way: 0.125 is a float without error
+        ("0.13", 0.125, True),
+        ("13", 12.5, True),
+        ("12", 12.5, True),
+        ("-13", -12.5, True),
+        ("2.7", 2.65, True),  # as a float, 2.65 is a little less than what was meant
+        ("2.7", 2.6499, False),
+        ("12", 12.51, False),
         ("0.38", 0.375, True),
         ("0", 1e-30, True),
         ("1e-9", 1e300, False),
@@ -56,6 +65,12 @@ def test_exact(posted, got, holds):
 )
 def test_rounded(posted, got, holds):
     assert rules.rounded(Decimal(posted), scalar(got)).holds is holds
+
+
+def test_rounded_says_what_cutting_off_would_give():
+    cut = rules.rounded(Decimal("17.0"), scalar(17.087))
+    assert not cut.holds and cut.reason == "17.087 rounds to 17.1; cut off it would be the posted one"
+    assert "cut off" not in rules.rounded(Decimal("17.2"), scalar(17.087)).reason
 
 
 @pytest.mark.parametrize("got, holds", [(101, True), (99, True), (101.5, False), (-100, False)])
@@ -90,7 +105,8 @@ def test_statement():
     assert rules.statement(None, Quantity(np.array(True))).holds
     assert rules.statement(None, Quantity(np.array(False))) == rules.Outcome(False, "false")
     assert rules.statement(None, runs(True, True)).reason == "true in 2 of 2 runs"
-    assert rules.statement(None, runs(True, False, True)) == rules.Outcome(False, "true in 2 of 3 runs")
+    assert rules.statement(None, runs(True, False, True)) == rules.Outcome(None, "true in 2 of 3 runs")
+    assert rules.statement(None, runs(False, False)) == rules.Outcome(False, "true in 0 of 2 runs")
     with pytest.raises(ClaimError, match="one truth per run"):
         rules.statement(None, course(True, True))
     with pytest.raises(ClaimError, match="comparison is needed"):
@@ -113,14 +129,14 @@ def test_statement():
 )
 def test_monotonic(direction, values, holds):
     outcome = rules.monotonic(None, course(*values), direction=direction)
-    assert outcome == rules.Outcome(holds, direction if holds else f"{direction}: false")
+    assert outcome == rules.Outcome(holds, direction if holds else f"not {direction}")
     rows = Quantity(np.array(values), axes=("row",))
     assert rules.monotonic(None, rows, direction=direction) == outcome
 
 
 def test_monotonic_is_asked_of_every_run():
     both = Quantity(np.array([[1.0, 2.0], [2.0, 1.0]]), axes=("seed", "checkpoint"), seeds=(7, 8))
-    assert rules.monotonic(None, both, direction="increasing") == rules.Outcome(False, "increasing in 1 of 2 runs")
+    assert rules.monotonic(None, both, direction="increasing") == rules.Outcome(None, "increasing in 1 of 2 runs")
     with pytest.raises(ClaimError, match="per checkpoint"):
         rules.monotonic(None, runs(1.0, 2.0), direction="increasing")
 
@@ -128,7 +144,7 @@ def test_monotonic_is_asked_of_every_run():
 def test_ordering():
     low, middle, high = runs(1.0, 2.0), runs(2.0, 3.0), runs(3.0, 2.5)
     assert rules.ordering(None, [low, middle], ascending=None).holds
-    assert rules.ordering(None, [low, middle, high], ascending=None).reason == "ascending in 1 of 2 runs"
+    assert rules.ordering(None, [low, middle, high], ascending=None) == rules.Outcome(None, "ascending in 1 of 2 runs")
     assert not rules.ordering(None, [scalar(1), scalar(1)], ascending=None).holds
 
 
@@ -142,46 +158,77 @@ def student_cdf(t, freedom, steps=20_000):
 
 
 @pytest.mark.parametrize("level", ["0.8", "0.95", "0.99"])
-def test_prediction_interval_has_its_level(level):
-    values = [25.1, 24.3, 26.0, 25.5, 24.9]
-    spread = rules.single_run_spread(Decimal("25.3"), runs(*values), level=Decimal(level)).spread
+def test_the_interval_of_a_mean_has_its_level(level):
+    values = [0.3, -0.1, 0.5, 0.2, 0.4]
+    spread = rules.difference(None, runs(*values), op=">", level=Decimal(level)).spread
     mean = sum(values) / 5
     deviation = math.sqrt(sum((value - mean) ** 2 for value in values) / 4)
     low, high = spread["interval"]
     assert spread["mean"] == pytest.approx(mean, rel=1e-8) == pytest.approx((low + high) / 2, rel=1e-8)
     assert spread["sd"] == pytest.approx(deviation, rel=1e-8)
-    t = (high - mean) / (deviation * math.sqrt(1 + 1 / 5))
+    t = (high - mean) / (deviation / math.sqrt(5))
     assert 2 * student_cdf(t, 4) - 1 == pytest.approx(float(level), abs=1e-7)
     assert spread["n"] == 5 and spread["values"] == values and spread["seeds"] == [7, 8, 9, 10, 11]
     assert spread["level"] == float(level)
 
 
-def test_prediction_interval_covers_one_further_run():
-    """Of 2,000 draws of 5 + 1 normal values the sixth lies inside in 95 %; four deviations allow 1,861 to 1,939.
+def covered(draws: np.ndarray, expected: float) -> float:
+    """How often the interval of a mean holds the expected value."""
+    spreads = [rules.difference(None, runs(*row), op=">", level=Decimal("0.95")).spread for row in draws.tolist()]
+    return float(np.mean([low <= expected <= high for low, high in (spread["interval"] for spread in spreads)]))
 
-    The seed is fixed; a sound rule would fail under about one seed in 15,000.
+
+def test_the_interval_of_a_mean_covers_as_stated():
+    """Of 40,000 draws of five normal values 95 % within half a percent (4.6 deviations of such a share)."""
+    assert abs(covered(np.random.default_rng(7).normal(0.3, 2.0, size=(40_000, 5)), 0.3) - 0.95) < 0.005
+
+
+def test_near_a_bound_logarithms_of_the_distance_to_it_are_covered_as_stated():
+    """Entropies just under ln 8, each that of eight noisy shares: the plain difference of two such is skewed.
+
+    Its interval covers 93 % instead of 95. docs/claims.md says to compare the logarithms of what is missing to ln 8.
     """
-    draws = np.random.default_rng(7).normal(size=(2_000, 6)).tolist()
-    level = Decimal("0.95")
-    inside = sum(rules.single_run_spread(Decimal(repr(row[5])), runs(*row[:5]), level).holds for row in draws)
-    assert abs(inside - 1_900) <= 4 * math.sqrt(2_000 * 0.95 * 0.05)
+    rng = np.random.default_rng(11)
+
+    def missing(noise: float, shape: tuple[int, int]) -> np.ndarray:
+        shares = np.exp(noise * rng.normal(size=(*shape, 8)))
+        shares /= shares.sum(axis=-1, keepdims=True)
+        return math.log(8) + (shares * np.log(shares)).sum(axis=-1)
+
+    def of_two_arms(shape: tuple[int, int]) -> np.ndarray:
+        return np.log(missing(0.2, shape) / missing(0.1, shape))
+
+    expected = of_two_arms((1, 1_000_000)).mean()
+    assert abs(covered(of_two_arms((20_000, 5)), expected) - 0.95) < 0.01
 
 
-def test_single_run_spread_decides_by_its_interval():
-    got = runs(25.1, 24.3, 26.0, 25.5, 24.9)
-    assert rules.single_run_spread(Decimal("25.3"), got, level=Decimal("0.95")).holds
-    outside = rules.single_run_spread(Decimal("20.98"), got, level=Decimal("0.95"))
-    assert not outside.holds and "lies outside" in outside.reason
+@pytest.mark.parametrize(
+    "values, op, holds",
+    [
+        ((1.0, 1.2, 0.9), ">", True),
+        ((1.0, 1.2, 0.9), "<", False),
+        ((-1.0, -1.2, -0.9), "<", True),
+        ((-1.0, -1.2, -0.9), ">", False),
+        ((-1.0, 1.2, 0.1), ">", None),
+        ((-1.0, 1.2, 0.1), "<", None),
+        ((1.0, 1.0, 1.0), ">", True),
+        ((0.0, 0.0, 0.0), ">", None),
+    ],
+)
+def test_difference_decides_by_the_sign_of_its_interval(values, op, holds):
+    outcome = rules.difference(None, runs(*values), op=op, level=Decimal("0.95"))
+    assert outcome.holds is holds
+    assert ("both signs" in outcome.reason) == (holds is None)
 
 
 @pytest.mark.parametrize("got", [scalar(1), course(1.0, 2.0, 3.0)])
-def test_single_run_spread_needs_a_value_per_seed(got):
+def test_difference_needs_a_value_per_seed(got):
     with pytest.raises(ClaimError, match="one value per seed"):
-        rules.single_run_spread(Decimal(1), got, level=Decimal("0.95"))
+        rules.difference(None, got, op=">", level=Decimal("0.95"))
 
 
-def test_two_runs_are_too_few_to_tell_a_spread():
-    outcome = rules.single_run_spread(Decimal(1), runs(1.0, 2.0), level=Decimal("0.95"))
+def test_two_runs_are_too_few_for_an_interval():
+    outcome = rules.difference(None, runs(1.0, 2.0), op=">", level=Decimal("0.95"))
     assert outcome.holds is None and "there are 2" in outcome.reason
 
 
@@ -193,6 +240,7 @@ def test_two_runs_are_too_few_to_tell_a_spread():
         ("2.08e11", "207920037888", True),
         ("17.09", "17.09", True),
         ("17.09", "17.10", False),
+        ("13", "12.5", True),
     ],
 )
 def test_same_as_is_symmetric(one, other, holds):

@@ -118,7 +118,7 @@ def test_a_rule_without_jobs_has_no_stage():
     assert stages([]) == {}
 
 
-IN_GIT = ["results/a/metrics/b.csv", "results/a/figures/b.svg", "results/a/claims.json"]
+IN_GIT = ["results/a/metrics/b.csv", "results/a/figures/b.svg", "results/a/claims.json", "results/a/README.md"]
 IN_CACHE = ["results/a/runs/b.csv", "data/raw/metrics.csv", "data/prepared/claims.jsonl"]
 
 

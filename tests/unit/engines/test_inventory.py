@@ -106,13 +106,15 @@ def test_charts_come_by_post_and_name(tree):
 
 
 SCHEMAS = {
-    f"workflow/schemas/tables/{name}.yaml": "" for name in ("coin/flip", "coin/toss", "dice/roll", "published/models")
+    f"workflow/schemas/tables/{name}.yaml": ""
+    for name in ("coin/flip", "coin/posted_flip", "coin/toss", "dice/roll", "published/models")
 }
 
 
 def test_claims_are_judged_by_the_tables_that_their_values_name(tree):
     text = """
 post: coin
+title: Coins
 others: [dice]
 values:
   b: {table: toss, column: mean}
@@ -121,21 +123,42 @@ values:
   of_dice: {table: dice/roll, column: sum}
   known: {table: models, column: layers}
   number: {param: coin.flip.draws, unit: draws}
+  by_somebody: {figure: paper.mean}
+claims:
+  - {id: flip_mean, got: "posted_flip[arm=fair, last].mean - published[book].mean"}
 """
-    root = tree({"claims/coin.yaml": text} | SCHEMAS)
+    works = {"data/published/paper.yaml": "", "data/published/book.yaml": ""}
+    root = tree({"claims/coin.yaml": text} | SCHEMAS | works)
     assert inventory.claims(root, "coin") == inventory.Claims(
-        ("dice/roll", "coin/flip", "coin/models", "coin/toss"),
+        "Coins",
+        ("coin/flip", "coin/models", "coin/posted_flip", "coin/toss", "dice/roll"),
         tuple(
             f"workflow/schemas/tables/{name}.yaml"
-            for name in ("dice/roll", "coin/flip", "published/models", "coin/toss")
+            for name in ("coin/flip", "published/models", "coin/posted_flip", "coin/toss", "dice/roll")
         ),
+        ("data/published/book.yaml", "data/published/paper.yaml"),
         ("dice",),
     )
 
 
+def test_a_work_that_is_not_there_is_named(tree):
+    with pytest.raises(ClaimError, match="no such published work") as error:
+        inventory.claims(tree({"claims/coin.yaml": "values: {a: {figure: paper.mean}}"}), "coin")
+    assert "data/published/paper.yaml" in str(error.value)
+
+
+def test_tables_stand_where_their_names_say(tree):
+    root = tree({f"data/measured/speed/{machine}.csv": "" for machine in ("small", "large")})
+    names = ["coin/flip", "coin/posted_flip", "coin/measured_speed"]
+    assert inventory.files_of(root, names, "results-fast") == [
+        "results-fast/coin/metrics/flip.csv", "data/posted/coin/flip.csv",
+        "data/measured/speed/large.csv", "data/measured/speed/small.csv"]  # fmt: skip
+    assert inventory.files_of(root, ["coin/measured_none"], "results") == []
+
+
 @pytest.mark.parametrize("text", ["post: coin\n", "post: coin\nvalues:\nothers:\n", "values: {a: {param: x}, b: 3}\n"])
 def test_claims_may_need_no_table(tree, text):
-    assert inventory.claims(tree({"claims/coin.yaml": text}), "coin") == inventory.Claims((), (), ())
+    assert inventory.claims(tree({"claims/coin.yaml": text}), "coin") == inventory.Claims("", (), (), (), ())
 
 
 @pytest.mark.parametrize("text", ["", "[", "- a\n", "3\n", "a: 1\n b: 2\n", "values: {a: {table: none}}\n"])

@@ -6,7 +6,7 @@ import torch
 
 from postproof.core.errors import ArtefactError
 from postproof.data.prepare_corpus import Corpus
-from postproof.mixtral import reruns
+from postproof.mixtral import precision_metrics, race_metrics, reruns
 from postproof.mixtral.draws import BalanceAsRun
 from postproof.mixtral.settings import ModelSizes, RouterBalanceSettings
 from postproof.mixtral.train_router_balance import RouterBalanceRun
@@ -65,3 +65,19 @@ def test_both_precisions_start_from_the_same_weights_and_see_the_same_batches():
     assert rows["train_loss_float32"].to_numpy() == pytest.approx(rows["train_loss_float64"].to_numpy(), rel=1e-4)
     assert (rows["train_loss_float32"] != rows["train_loss_float64"]).any()
     assert next(double.model.parameters()).dtype == torch.float64
+
+
+def test_the_first_differing_choice_of_each_run_is_kept():
+    rows = [["a", 1, 1, 0, None, None], ["a", 1, 2, 3, 2, 7], ["a", 1, 3, 5, 1, 1], ["b", 1, 1, 0, None, None]]
+    table = pd.DataFrame(rows, columns=["arm", "seed", "step", "differing", "layer", "token"])
+    first = precision_metrics.first_differing(table.assign(margin_float32=0.5, margin_float64=0.25))
+    assert first.to_dict("records") == [
+        {"arm": "a", "seed": 1, "step": 2, "layer": 2, "token": 7, "margin_float32": 0.5, "margin_float64": 0.25}
+    ]
+
+
+def test_equal_flops_are_checkpoints_of_either_arm_within_the_range_of_both():
+    rows = [["dense", 10, 50.0], ["dense", 20, 40.0], ["dense", 30, 30.0]]
+    rows += [["moe", 5, 60.0], ["moe", 15, 35.0], ["moe", 25, 25.0]]
+    both = race_metrics.at_equal_flops(pd.DataFrame(rows, columns=["arm", "cumulative_flops", "val_perplexity"]))
+    assert both.to_numpy().tolist() == [[10, 50, 47.5], [15, 45, 35], [20, 40, 30], [25, 35, 25]]

@@ -1,0 +1,126 @@
+"""One post for its reader, as results/{post}/README.md: its sections in order, charts, claims and findings in each.
+
+Built from the finished verdicts and the names of the charts; nothing is computed here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from postproof.claims import Kind, Verdict, show
+from postproof.claims.readme import cell, verdict
+from postproof.core import files, tables
+from postproof.core.errors import UsageError
+
+NO_SECTION = "More charts"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--records", type=Path, required=True, help="results/{post}/claims.json")
+    parser.add_argument("--title", required=True, help="of the post")
+    parser.add_argument("--charts", required=True, help="JSON: by name the caption, the code and the tables")
+    parser.add_argument("--pictures", type=Path, nargs="*", default=[], help="the charts, figures/{name}.png")
+    parser.add_argument("--out", type=Path, required=True, help="Markdown, beside the folder of the charts")
+
+
+def main(args: argparse.Namespace) -> None:
+    """Raises ArtefactError when there are no verdicts, UsageError when `charts` is no JSON object."""
+    try:
+        charts = json.loads(args.charts)
+    except ValueError as error:
+        raise UsageError("--charts is not JSON", value=args.charts[:80]) from error
+    drawn = {path.stem for path in args.pictures}
+    charts = {name: chart for name, chart in charts.items() if name in drawn}
+    files.write_text(args.out, page(args.title, show.read(args.records), charts))
+
+
+def page(title: str, records: Sequence[Mapping[str, Any]], charts: Mapping[str, Mapping[str, Any]]) -> str:
+    """`charts`: by name `caption`, `code` and `tables`, the names of what it draws."""
+    places = place(records, charts)
+    sections = list(dict.fromkeys(record["where"] for record in records))
+    lines = [f"# {title}", "", f"{show.counts(records)}.", "",
+             "Built by the pipeline: each number is computed from the tables in `metrics/`; "
+             "[docs/claims.md](../../docs/claims.md) says how a verdict comes about. The worst first: `make claims`.",
+             ""]  # fmt: skip
+    for section in sections:
+        lines += [f"## {section}", ""]
+        lines += charts_of(section, places, charts)
+        lines += claims_of([record for record in records if record["where"] == section])
+    if NO_SECTION in places.values():
+        lines += [f"## {NO_SECTION}", "", *charts_of(NO_SECTION, places, charts)]
+    return "\n".join([*lines, *made_by(records)]).rstrip() + "\n"
+
+
+def place(records: Sequence[Mapping[str, Any]], charts: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """The section of each chart: the first of those in which most entries rest on a table that the chart draws."""
+    places = {}
+    for name, chart in charts.items():
+        drawn = {tables.path_of(table) for table in chart["tables"]}
+        found = Counter(record["where"] for record in records if drawn & set(record.get("stages") or {}))
+        places[name] = found.most_common(1)[0][0] if found else NO_SECTION
+    return places
+
+
+def charts_of(section: str, places: Mapping[str, str], charts: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    lines = []
+    for name in (name for name, where in places.items() if where == section):
+        code, caption = charts[name]["code"], charts[name]["caption"]
+        lines += [f"![{cell(caption.split('. ')[0].rstrip('.'))}](figures/{name}.png)", "",
+                  f"*{caption}* [{Path(code).name}](../../{code}), [SVG](figures/{name}.svg)", ""]  # fmt: skip
+    return lines
+
+
+def claims_of(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Claims in the post's order; below them what we saw beyond the post, and what is not counted, folded away."""
+    lines = []
+    claims = show.counted(records)
+    if claims:
+        lines += ["| the post says | | we get | verdict | why |", "|---|---|---|---|---|"]
+        for record in claims:
+            cells = (record["statement"], show.said(record), show.got(record), verdict(record), why(record))
+            lines.append(f"| {' | '.join(map(cell, cells))} |")
+        lines.append("")
+    findings = [record for record in records if record["kind"] == Kind.FINDING]
+    if findings:
+        lines += ["What we saw beyond the post:", ""]
+        lines += [f"- {record['statement']} {record['note'] or ''}".rstrip() for record in findings] + [""]
+    others = [record for record in records if record["kind"] in (Kind.REPEAT, Kind.SETTING)]
+    if others:
+        lines += [f"<details><summary>{len(others)} not counted: said again, or a setting taken over</summary>", ""]
+        lines += ["| the post says | | |", "|---|---|---|"]
+        for record in others:
+            how = f"again: {record['verdict']}" if record["kind"] == Kind.REPEAT else "a setting of ours too"
+            if record["kind"] == Kind.SETTING and record["verdict"] != Verdict.HOLDS:
+                how = f"needs {record['needs']}"
+            lines.append(f"| {cell(record['statement'])} | {show.said(record)} | {how} |")
+        lines += ["", "</details>", ""]
+    return lines
+
+
+def why(record: Mapping[str, Any]) -> str:
+    """The comparison, a note, what a second computation says, and what the verdict rests on."""
+    parts = [] if record["verdict"] == Verdict.HOLDS_IF else [show.because(record)]
+    for reading in record.get("readings") or []:
+        if not reading["holds"]:
+            word = "false" if reading["holds"] is False else "open"
+            parts.append(f"{word} if {reading['if']} ({reading['reason']})")
+    if record.get("second"):
+        parts.append(f"computed in another way: {record['second']['reason']}")
+    parts.append(record["note"] or "")
+    basis = ", ".join(record.get("evidence") or [])
+    of = f" ({record['of']})" if record.get("of") else ""
+    parts.append(f"*{basis}{of}*" if record["verdict"] != Verdict.NOT_CHECKED or record["got"] is not None else "")
+    return ". ".join(part.rstrip(".") for part in parts if part)
+
+
+def made_by(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What makes each table that a verdict rests on."""
+    stages = {path: stage for record in records for path, stage in (record.get("stages") or {}).items() if stage}
+    lines = ["## The tables behind it", "", "| table | made again by |", "|---|---|"]
+    lines += [f"| [{path}](../../{path}) | `dvc repro {stage}` |" for path, stage in sorted(stages.items())]
+    return lines if stages else []
