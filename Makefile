@@ -44,8 +44,9 @@ lint: setup ## style, common slips, imports that go one way, dvc.yaml as the rul
 	lint-imports
 	postproof lint
 
-claims: setup ## the verdicts as a table
-	postproof claims.show results/*/claims.json
+claims: setup ## the verdicts, the worst first; POST=llama2 VERDICT="does not hold" SEVERITY=slip choose among them
+	@postproof claims.show $(if $(POST),--post $(POST)) $(if $(VERDICT),--verdict "$(VERDICT)") \
+	    $(if $(SEVERITY),--severity $(SEVERITY)) -- results/*/claims.json
 
 readme: setup ## fill the table of README.md from the verdicts
 	postproof claims.readme results/*/claims.json

@@ -3,13 +3,44 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
+from postproof.charts import plotting
 from postproof.core import files
+
+LEAST_POINTS = 6.5  # 9 px where plotting.COLUMN is 720
+
+
+@contextlib.contextmanager
+def looked_at() -> Iterator[None]:
+    """Every chart with a heading is looked at before it is saved: its width, its type, and that nothing is cut off."""
+    save = plotting.save
+
+    def look_and_save(figure: Figure, *paths: Path) -> None:
+        if hasattr(figure, "headed"):
+            figure.draw_without_rendering()
+            width = figure.get_size_inches()[0]
+            assert width <= plotting.COLUMN + 1e-9, f"{width} inches wide"
+            for text in figure.findobj(Text):
+                if text.get_visible() and text.get_text().strip():
+                    assert text.get_size() >= LEAST_POINTS, f"{text.get_text()!r} has {text.get_size()} points"
+            for text in figure.texts:
+                box = text.get_window_extent()
+                assert figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1 + 1, f"{text.get_text()!r} is cut off"
+        save(figure, *paths)
+
+    plotting.save = look_and_save
+    try:
+        yield
+    finally:
+        plotting.save = save
 
 
 def run(command: str, argv: Sequence) -> None:
@@ -17,7 +48,8 @@ def run(command: str, argv: Sequence) -> None:
     module = importlib.import_module(f"postproof.{command}")
     parser = argparse.ArgumentParser()
     module.add_arguments(parser)
-    module.main(parser.parse_args([str(argument) for argument in argv]))
+    with looked_at():
+        module.main(parser.parse_args([str(argument) for argument in argv]))
 
 
 def tables_of(post: str, chart: str) -> list[str]:

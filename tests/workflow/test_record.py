@@ -10,7 +10,8 @@ import pytest
 from workflow_helpers import AS_BEFORE, NOTHING, Checkout, both, computed
 
 TABLE, CHART, VERDICTS = "results/toy/metrics/walk.csv", "results/toy/figures/walk.png", "results/toy/claims.json"
-ON_TABLE = {CHART, VERDICTS}
+PAGE = "results/toy/README.md"
+ON_TABLE = {CHART, VERDICTS, PAGE}
 WALK = "results/toy/runs/walk/walk-seed7.csv"
 
 

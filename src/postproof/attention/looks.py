@@ -1,6 +1,7 @@
 """How what the post compares looks, the same in every chart; and how charts name models.
 
 Bars have no marker and no line: a bar and a line of one colour are told apart by that.
+Purple is what the post itself shows (palette.POSTED) and nothing else.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from postproof.charts.palette import (
     BLUE,
     DARK_GREY,
     GREEN,
+    GREY,
     LIGHT_GREY,
     ORANGE,
-    PURPLE,
     SKY,
     VERMILLION,
     YELLOW,
@@ -25,20 +26,19 @@ LOOKS = looks(
     Look("as_posted", "as posted", "padded, mean over all rows (as posted)", VERMILLION, "^", "-"),
     Look("padding_seen", "padding seen", "the same, padding not masked", BLACK, "D", ":"),
     Look("real_tokens", "real tokens", "rows of real tokens only", BLUE, "o", "--"),
-    Look("padding", "padding", "rows of padding", ORANGE, "s", "-"),
+    Look("padding", "padding", "rows of padding", BLACK, "s", "-"),
     # Rows of padding where another token than the model's own pads, in the order of the table.
-    Look("other_padding_0", "other padding", "rows of padding, padded otherwise", PURPLE, "v", "-."),
+    Look("other_padding_0", "other padding", "rows of padding, padded otherwise", DARK_GREY, "v", "-."),
     Look("other_padding_1", "other padding", "rows of padding, padded otherwise", GREEN, "P", "--"),
-    Look("other_padding_2", "other padding", "rows of padding, padded otherwise", SKY, "X", ":"),
+    Look("other_padding_2", "other padding", "rows of padding, padded otherwise", GREY, "X", ":"),
     # Classes of heads.
-    Look("local", "local", "local heads", BLUE, "", ""),
+    Look("local", "local", "local heads", SKY, "", ""),
     Look("copy", "copy", "copy heads", ORANGE, "", ""),
     Look("broad", "broad", "broad heads", GREEN, "", "", "////"),
     Look("mixed", "mixed", "mixed heads", LIGHT_GREY, "", ""),
-    # Whether scores are divided, and what a layer costs.
+    # Whether scores are divided.
     Look("none", "q·k", "without scaling", VERMILLION, "s", "-", "//"),
     Look("inverse_root", "q·k / √d_k", "divided by √d_k", BLUE, "o", "-"),
-    Look("flops_counted", "FLOPs", "FLOPs of products, as torch counts them", GREEN, "", "", "\\\\"),
     # How a layer computes its attention.
     Look("plain_all_kept", "all kept", "plain, every intermediate kept", VERMILLION, "^", "--"),
     Look("plain", "plain", "plain, let go as soon as may be", BLUE, "s", "--"),
@@ -47,9 +47,9 @@ LOOKS = looks(
     # Parts of its bytes, from the dark and constant to the light and quadratic.
     Look("parameters", "parameters", "parameters", BLACK, "", ""),
     Look("activations", "activations", "input, q, k, v, output", GREEN, "", ""),
-    Look("mask", "mask", "causal mask", PURPLE, "", ""),
+    Look("mask", "mask", "causal mask", GREY, "", ""),
     Look("scores", "scores", "scores", ORANGE, "", "", "//"),
-    Look("weights", "weights", "weights", SKY, "", ""),
+    Look("weights", "weights", "weights", SKY, "", "", "xx"),
     Look("dropout_mask", "dropout's mask", "dropout's mask", YELLOW, "", "", ".."),
     # Sinusoidal positions.
     Look("fastest", "fastest", "fastest wave", BLUE, "D", "-"),

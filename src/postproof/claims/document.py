@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import string
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -241,6 +242,7 @@ class _Reader:
         self.post, self.posted = post, posted
         self.values: dict[str, Source] = {}
         self.ids = dict.fromkeys(posted)
+        self.numbers = {identifier: number for identifier, number in posted.items() if number}
 
     def add_value(self, name: str, entry: Any) -> None:
         with naming(key=f"values.{name}"):
@@ -361,7 +363,7 @@ class _Reader:
         texts = {"got": [entry.get("got")], "claim": [], "ascending": options.get("ascending")}[source]
         key = "got" if source == "got" else f"rule.{name}.{source}"
         if name == "same_as":
-            _same_kind(number, options["claim"], self.posted)
+            _same_kind(number, options["claim"], self.numbers)
         return Test(name, options, tuple(self._expression(each, key) for each in texts))
 
     def _expression(self, source: Any, key: str) -> Expression:
@@ -378,9 +380,11 @@ class _Reader:
                 return place
 
             plain = cells.CELL.sub(in_place, source)
-            numbers = [identifier for identifier, number in self.posted.items() if number]
-            parsed = expression.parse(plain, [*self.values, *places], numbers)
-            return expression.renamed(parsed, " ".join(source.split()), places)
+            parsed = expression.parse(plain, ChainMap(places, self.values), self.numbers)
+            text_on_a_line = " ".join(source.split())
+            return (
+                expression.renamed(parsed, text_on_a_line, places) if places else replace(parsed, text=text_on_a_line)
+            )
 
 
 def check_braces(words: str, numbers: Mapping[str, Any]) -> None:
@@ -468,10 +472,10 @@ def _rule(entry: Mapping[str, Any], number: PostedNumber | None) -> tuple[str, d
     return name, parsed
 
 
-def _same_kind(this: PostedNumber, other: str, posted: Mapping[str, PostedNumber | None]) -> None:
+def _same_kind(this: PostedNumber, other: str, numbers: Mapping[str, PostedNumber]) -> None:
     with naming(key="rule", option="same_as.claim"):
-        one_of(other, [identifier for identifier, number in posted.items() if number], "claim")
-        if posted[other] is this:
+        one_of(other, numbers, "claim")
+        if numbers[other] is this:
             raise ClaimError("a claim is not held against itself", value=other)
-        if this.unit != posted[other].unit:
-            raise ClaimError("units differ", value=f"{this.unit} and {posted[other].unit}", allowed="equal units")
+        if this.unit != numbers[other].unit:
+            raise ClaimError("units differ", value=f"{this.unit} and {numbers[other].unit}", allowed="equal units")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -55,9 +56,9 @@ def main(args: argparse.Namespace) -> int:
     shown.sort(key=weight)
     width = max(60, shutil.get_terminal_size((160, 24)).columns)
     widths = [14, *(round((width - 30) * share) for share in (0.38, 0.16, 0.16, 0.30))]
-    rows = [[*(row(record)), *([record["id"]] if args.ids else [])] for record in shown]
-    header = [*HEADER, *(["id"] if args.ids else [])]
-    print(tabulate(rows, header, disable_numparse=True, maxcolwidths=[*widths, *([None] if args.ids else [])]))
+    # Wrapped here: tabulate's own wrapping takes "8,600" for a number and fails (0.10).
+    rows = [[*map(textwrap.fill, row(record), widths), *([record["id"]] if args.ids else [])] for record in shown]
+    print(tabulate(rows, [*HEADER, *(["id"] if args.ids else [])], disable_numparse=True))
     print("", counts(records), sep="\n")
     return 0
 

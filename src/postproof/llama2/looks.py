@@ -12,9 +12,7 @@ from postproof.charts.palette import (
     DARK_GREY,
     GREEN,
     GREY,
-    LIGHT_GREY,
     ORANGE,
-    PURPLE,
     SKY,
     VERMILLION,
     Look,
@@ -28,7 +26,7 @@ LOOKS = looks(
     Look("mqa", "MQA", "multi-query: one KV head", ORANGE, "^"),
     # Models.
     Look("llama2_70b_mha", "70B as MHA", "Llama 2 70B if it had 64 KV heads", BLACK, "<"),
-    Look("llama1_65b", "LLaMA 65B", "LLaMA 65B (MHA, 64 KV heads)", PURPLE, "P"),
+    Look("llama1_65b", "LLaMA 65B", "LLaMA 65B (MHA, 64 KV heads)", GREEN, "P"),
     Look("llama2_7b", "7B", "Llama 2 7B (MHA, 32 KV heads)", BLUE, "h"),
     Look("llama2_70b", "70B", "Llama 2 70B (GQA, 8 KV heads)", VERMILLION, "p"),
     Look("gpt2_xl", "GPT-2 XL", "GPT-2 XL (MHA, 25 KV heads)", GREY, "D"),
@@ -36,7 +34,7 @@ LOOKS = looks(
     # What a "GB" is; the line of any model.
     Look("GB", "GB", "GB (10^9 bytes)", DARK_GREY, "o", "--"),
     Look("GiB", "GiB", "GiB (2^30 bytes)", DARK_GREY, "o", "-"),
-    Look("load", "load", "a load of the post: below a line it fits", GREEN, "*", ""),
+    Look("load", "load", "a load of the post: below a line it fits", BLACK, "*", ""),
     Look("same_weights", "same weights", "below, thin: as if MHA had the same weights", DARK_GREY, ""),
     # Ways to attend in a timed decode step, and the bytes that it reads.
     Look("folded", "folded", "time, each K and V read once for its query heads", SKY, "o"),
@@ -48,8 +46,8 @@ LOOKS = looks(
     Look("ours", "ours", "our Llama", VERMILLION, ""),
     Look("transformers", "transformers", "transformers", SKY, ""),
     # Norms, and how their code is run.
-    Look("rms_module", "RMSNorm", "RMSNorm", PURPLE, ""),
-    Look("layer_module", "LayerNorm", "LayerNorm", LIGHT_GREY, ""),
+    Look("rms_module", "RMSNorm", "RMSNorm", GREEN, ""),
+    Look("layer_module", "LayerNorm", "LayerNorm", GREY, ""),
     Look("eager", "eager", "eager: torch.nn's RMSNorm and LayerNorm", ORANGE, "v"),
     Look("compiled", "compiled", "the same compiled (torch.compile)", BLUE, "s"),
     Look("plain", "plain", "RMSNorm in five lines and torch.nn's LayerNorm, compiled", BLACK, "D"),

@@ -8,13 +8,13 @@ from postproof.charts.palette import Look
 LOOKS = palette.looks(
     # Models.
     Look("dense", "dense", "dense FFN", palette.BLUE, "o"),
-    Look("moe", "MoE", "8 experts, top-2", palette.ORANGE, "s"),
+    Look("moe", "MoE", "8 experts, top-2", palette.VERMILLION, "s"),
     # The MoE computed in other ways.
-    Look("loop", "loop", "MoE as a loop over experts", palette.LIGHT_GREY, "v"),
+    Look("loop", "loop", "MoE as a loop over experts", palette.GREY, "d"),
     Look("other", "other", "MoE in another way", palette.DARK_GREY, "P"),
     # The MoE trained in two ways.
     Look("no_aux", "no aux", "without auxiliary loss", palette.BLACK, "D"),
-    Look("with_aux", "with aux", "with auxiliary loss", palette.VERMILLION, "^"),
+    Look("with_aux", "with aux", "with auxiliary loss", palette.GREEN, "^"),
     # Levels to hold the curves against.
     Look("even", "even", "even routing", palette.DARK_GREY, marker="", line="--"),
     Look("even_once", "even, once", "even routing, once per device", palette.DARK_GREY, marker="", line=":"),

@@ -4,6 +4,7 @@ import functools
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import figures_helpers
@@ -24,6 +25,12 @@ SETTINGS = {
 }
 OPTIONS = {
     "sinusoidal_wavelengths": "--out-wavelengths", "softmax_heads": "--out-heads", "score_memory_fit": "--out-fit",
+}  # fmt: skip
+POSTED = {
+    "posted_score_memory": pd.DataFrame(
+        {"sequence": [64, 128, 1024], "peak_mb_table": [20, 25, 240], "theory_mb_table": [3.0, 10.0, 700.0],
+         "peak_mb_chart": [15, 20, 130]}
+    ),
 }  # fmt: skip
 BROKEN = "breaks an identity|out of range|a label that its schema has not"
 # Figure, table to spoil, row, column and value.
@@ -67,6 +74,9 @@ def tables(tmp_path_factory) -> Path:
     for command, settings in SETTINGS.items():
         argv = ["--settings", json.dumps(settings)]
         for name in FIGURES[command]:
+            if name in POSTED:
+                files.write_csv(folder / f"{name}.csv", POSTED[name])
+                continue
             argv += [OPTIONS.get(name, "--out"), folder / f"{name}.csv"]
         figures_helpers.run(f"attention.{command}", argv)
     return folder

@@ -3,6 +3,7 @@
 import functools
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from test_heads import run_command, save_run, uniform_scores
 
@@ -22,6 +23,9 @@ SPOILT = [
     ("head_entropy_heatmap", "heads", 3, "layer", 0),
     ("head_entropy_heatmap", "heads", 60, "entropy_share", 1.5),
     ("head_entropy_heatmap", "head_limits", 0, "entropy_limit", 0.1),
+    ("head_entropy_heatmap", "posted_head_entropy_heatmap", 3, "head", 0),
+    ("head_layer_gradient", "posted_head_layer_gradient", 1, "layer", 0),
+    ("head_layer_gradient", "posted_head_layer_gradient", 1, "mixed", 9),
     ("head_layer_gradient", "heads_by_layer", 2, "copy_posted", 17),
     ("head_layer_gradient", "heads_by_layer", 2, "entropy_low", 9.0),
     ("head_layer_gradient", "heads_by_layer", 2, "layer", 3),
@@ -39,9 +43,20 @@ SPOILT = [
 ]
 
 
+def write_posted(folder: Path) -> None:
+    """What the author could have published of a model of three layers and four heads."""
+    heads = pd.DataFrame([(layer, head) for layer in range(3) for head in range(4)], columns=["layer", "head"])
+    entropies = 2 - 0.8 * heads["layer"] + 0.1 * heads["head"]
+    files.write_csv(folder / "posted_head_entropy_heatmap.csv", heads.assign(entropy_nats=entropies))
+    by_layer = {"layer": [0, 1, 2], "mean_entropy_nats": [2.1, 1.3, 0.5]}
+    counts = {"local": [1, 0, 0], "copy": [0, 2, 4], "broad": 0, "mixed": [3, 2, 0]}
+    files.write_csv(folder / "posted_head_layer_gradient.csv", pd.DataFrame(by_layer | counts))
+
+
 def write_tables(folder: Path, **changes) -> Path:
     names = ("stand_in", "stand_in_pad_other")
     run_command(folder, [save_run(folder / f"{name}.safetensors", name=name, **changes) for name in names])
+    write_posted(folder)
     return folder
 
 

@@ -28,7 +28,7 @@ RECORDS = [
     record("ahead", "does not hold", got=[False, False], reason="true in 0 of 2 runs", severity="conclusion",
            nearest="if it spoke of the end", second={"reason": "false", "holds": False}, note="A note."),
     record("steps", "does not hold", posted="12", got=12000, unit="steps", reason="we get 12000", severity="slip"),
-    record("share", "not reproduced", posted="0.1", got=0.2, unit="1", reason="off by 100 %", differs="the text",
+    record("share", "not reproduced", posted="8,600", got=17200, unit="1", reason="off by 100 %", differs="the text",
            post="large"),
     record("tendency", "undecided", reason="both signs are possible",
            spread={"mean": 2.0, "interval": [-2.9, 6.9], "n": 3, "level": 0.95}),

@@ -66,6 +66,11 @@ def test_bytes_repeat(figure, tables, tmp_path):
     assert draw(figure, paths, tmp_path) == draw(figure, paths, tmp_path)
 
 
+def test_one_seed_is_enough(tables, tmp_path):
+    table = files.read_csv(tables / "rope_decay.csv")
+    assert all(draw("rope_decay", {"rope_decay": table[table["seed"] == 0]}, tmp_path))
+
+
 @pytest.mark.parametrize("figure, spoilt, row, column, value", SPOILT)
 def test_a_table_that_breaks_an_identity_is_not_drawn(figure, spoilt, row, column, value, tables, tmp_path):
     table = files.read_csv(tables / f"{spoilt}.csv")

@@ -1,4 +1,6 @@
-"""Attention of one head with untrained weights over the post's sentence, with the causal mask and without."""
+"""Attention of one head with untrained weights over the post's sentence, with the causal mask and without. One scale,
+whose colour grows with the root of a weight, as without a mask all weights are small.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +10,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import PowerNorm
 
-from postproof.charts import palette, plotting
+from postproof.charts import plotting
+from postproof.charts.plotting import percent
 from postproof.core import tables
 
 TABLES = ("attention/attention_weights",)
 TITLES = {
-    "causal": "causal mask: a word sees itself and the words before it",
-    "none": "no mask: every word sees every word",
+    "causal": "causal mask: a word sees itself\nand the words before it",
+    "none": "no mask: every word\nsees every word",
 }
 
 
@@ -27,33 +31,46 @@ def main(args) -> None:
     (table,) = tables.read_all(args.tables, TABLES)
     check(table, args.tables[0])
     plotting.style()
-    figure, panels = plt.subplots(1, 2, figsize=(13.5, 6.1))
+    figure, panels = plt.subplots(1, 2, figsize=(plotting.COLUMN, 5.4), sharey=True)
     for axes, mask in zip(panels, TITLES):
-        # One scale each: without a mask every weight is near 1 / words, with it the first rows have few words to share.
         image = draw(axes, table[table["mask"] == mask])
-        figure.colorbar(image, ax=axes, shrink=0.8, pad=0.02, label="weight (each row sums to 1)")
         axes.set_title(TITLES[mask], fontsize=10)
-    head = table["head"].iloc[0]
-    figure.suptitle(
-        f"Attention of head {head} with untrained weights: what each word (row) takes from each word (column)"
+    panels[0].set_ylabel("query: word that looks")
+    bar = figure.colorbar(image, ax=panels, shrink=0.6, pad=0.02, label="weight (root scale)")
+    bar.set_ticks(shown := [0, 0.05, 0.1, 0.2, 0.5, 1], labels=[f"{weight:g}" for weight in shown])
+    words = table["query"].max() + 1
+    plotting.headed(
+        figure,
+        says(table),
+        f"Weights of head {table['head'].iloc[0]}: what each word (row) takes from each word (column); rows sum to 1,"
+        f" {words} words. White: hidden by the mask.",
+        plotting.source(TABLES, "The post's sentence, untrained weights, one seed."),
     )
     plotting.save(figure, args.out_svg, args.out_png)
+
+
+def says(table: pd.DataFrame) -> str:
+    """How far untrained weights are from an even share."""
+    free = table.loc[table["mask"] == "none", "weight"]
+    even = 1 / (table["query"].max() + 1)
+    near = f"{percent(free.min())} to {percent(free.max())} of its attention, around an even {percent(even)}"
+    seen = (
+        "The pattern is noise of untrained weights" if free.max() < 0.5 else "Untrained weights may single out a word"
+    )
+    return f"{seen}: without a mask a word gives each word {near}; the mask only hides what comes later"
 
 
 def draw(axes: Axes, rows: pd.DataFrame):
     weights_TT = rows.pivot(index="query", columns="key", values="weight").to_numpy()
     words = rows.drop_duplicates("key").sort_values("key")["key_word"].tolist()
     hidden = np.triu(np.ones_like(weights_TT, dtype=bool), k=1) & (rows["mask"].iloc[0] == "causal")
-    image = axes.imshow(np.ma.array(weights_TT, mask=hidden), cmap="Blues", vmin=0, interpolation="nearest")
-    for (query, key), weight in np.ndenumerate(weights_TT):
-        colour = palette.WHITE if weight > 0.6 * weights_TT.max() else palette.BLACK
-        text = "·" if hidden[query, key] else f"{weight:.2f}"
-        axes.text(key, query, text, ha="center", va="center", fontsize=8, color=colour)
+    image = axes.imshow(np.ma.array(weights_TT, mask=hidden), cmap="Blues", norm=PowerNorm(0.5, 0, 1),
+                        interpolation="nearest")  # fmt: skip
     ticks = range(len(words))
-    axes.set_xticks(ticks, words, rotation=45, ha="right", rotation_mode="anchor")
-    axes.set_yticks(ticks, words)
+    axes.set_xticks(ticks, words, rotation=90, fontsize=plotting.SMALL_POINTS)
+    axes.set_yticks(ticks, words, fontsize=plotting.SMALL_POINTS)
     axes.grid(visible=False)
-    axes.set(xlabel="key: word that is looked at", ylabel="query: word that looks")
+    axes.set_xlabel("key: word that is looked at")
     return image
 
 

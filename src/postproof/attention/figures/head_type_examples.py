@@ -1,4 +1,6 @@
-"""One head of each class that occurs, on one sentence: what its queries attend to among the real tokens."""
+"""One head of each class that occurs with thresholds that can be reached over real tokens: the head whose entropy is
+nearest the class's median, on one sentence. A row is what a query attends to among the real tokens up to itself.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +16,8 @@ from postproof.charts import plotting
 from postproof.core import tables
 
 TABLES = ("attention/head_examples",)
-BASES = {
-    "posted": "as posted: padded,\nposted thresholds",
-    "reachable": "real tokens only,\nreachable thresholds",
-}
+BASES = {"posted": "By the posted thresholds", "reachable": "by thresholds that can be reached"}
+DRAWN = "reachable"
 
 
 def add_arguments(parser) -> None:
@@ -29,33 +29,44 @@ def main(args) -> None:
     panels = {panel: rows for panel, rows in table.groupby(["basis", "class"])}
     check(table, panels, args.tables[0])
     tokens = list(table.drop_duplicates("query_position").sort_values("query_position")["query_token"])
+    occur = [kind for kind in CLASSES if (DRAWN, kind) in panels]
     plotting.style()
-    figure, grid = plt.subplots(2, len(CLASSES), figsize=(14, 7.6), sharex=True, sharey=True)
-    for row, (basis, label) in zip(grid, BASES.items()):
-        for axes, kind in zip(row, CLASSES):
-            rows = panels.get((basis, kind))
-            if rows is None:
-                draw(axes, table[:0], len(tokens))
-                axes.text(0.5, 0.5, f"no head is {kind}", transform=axes.transAxes, ha="center", fontsize=10)
-                axes.set_title(kind, fontsize=10)
-            else:
-                image = draw(axes, rows, len(tokens))
-                axes.set_title(f"{kind}: layer {rows['layer'].iloc[0]}, head {rows['head'].iloc[0]}"
-                               f" (of {rows['heads_of_class'].iloc[0]} heads)", fontsize=10)  # fmt: skip
-        row[0].set_ylabel(f"{label}\n\nquery", fontsize=10)
-        for axes in row:
-            axes.tick_params(labelsize=8)
-    for axes in grid[-1]:
+    figure, row = plt.subplots(
+        1, len(occur), figsize=(plotting.COLUMN, 4.7), sharex=True, sharey=True, squeeze=False
+    )  # fmt: skip
+    for axes, kind in zip(row[0], occur):
+        rows = panels[DRAWN, kind]
+        image = draw(axes, rows, len(tokens))
+        first = rows.loc[rows["key_position"] == 0, "weight"].mean()
+        axes.set_title(
+            f"{kind}: layer {rows['layer'].iloc[0]}, head {rows['head'].iloc[0]}\n"
+            f"on the first token {plotting.percent(first)}", fontsize=plotting.SMALL_POINTS,
+        )  # fmt: skip
         axes.set_xlabel("key")
-        axes.set_xticks(range(len(tokens)), tokens, rotation=90, fontsize=8)
-    grid[0, 0].set_yticks(range(len(tokens)), tokens, fontsize=8)
-    figure.colorbar(image, ax=grid, shrink=0.6, label="attention weight")
-    figure.suptitle(
-        f"{model_name(table['model'].iloc[0])}: one head per class, whose entropy is nearest the class's median;"
-        " real tokens of one sentence",
-        fontsize=11,
+        axes.set_xticks(range(len(tokens)), tokens, rotation=90, fontsize=plotting.SMALL_POINTS)
+    row[0, 0].set_yticks(range(len(tokens)), tokens, fontsize=plotting.SMALL_POINTS)
+    row[0, 0].set_ylabel("query")
+    figure.colorbar(image, ax=row, shrink=0.6, pad=0.02, label="attention weight")
+    model = model_name(table["model"].iloc[0])
+    plotting.headed(
+        figure,
+        says(table, model),
+        "Attention weights of one head per class (the one whose entropy is nearest the class's median), on the"
+        f" {len(tokens)} real tokens of one sentence; each row sums to 1. Titles: mean weight on the first token.",
+        plotting.source(TABLES, f"{model}."),
     )
     plotting.save(figure, args.out_svg, args.out_png)
+
+
+def says(table: pd.DataFrame, model: str) -> str:
+    """How many heads each class has, by either thresholds."""
+    parts = []
+    for basis, words in BASES.items():
+        counts = table[table["basis"] == basis].drop_duplicates("class").set_index("class")["heads_of_class"]
+        some = [f"{counts[kind]} {kind}" for kind in CLASSES if kind in counts]
+        none = [kind for kind in CLASSES if kind not in counts]
+        parts.append(f"{words} {', '.join(some)}" + (f" and none {' or '.join(none)}" if none else ""))
+    return f"Heads of {model}. {'; '.join(parts)}"
 
 
 def draw(axes: Axes, rows: pd.DataFrame, tokens: int):

@@ -1,6 +1,6 @@
-"""What padding contributes to the posted means: entropy of real rows and of padding rows by layer.
-For several tokens to pad with; above, padding is hidden by the mask (as posted), below it is seen; on the right, what
-each kind of rows adds to the mean over all rows.
+"""What padding contributes to the posted means: entropy of real rows and of padding rows by layer (left), and what
+each kind of rows adds to the mean over all rows (right). Above, padding is hidden by the mask, as in the post; below it
+is seen. Thin lines: padded with other tokens. Bands: 95 % bootstrap over sentences.
 
 The first model of the table is the one to be drawn, with its rows of padding where another token pads.
 """
@@ -17,12 +17,13 @@ from matplotlib.axes import Axes
 from postproof.attention.looks import LOOKS, OTHER_PADDINGS, PADDED_OTHERWISE, model_name
 from postproof.charts import palette, plotting
 from postproof.charts.palette import Look
+from postproof.charts.plotting import percent
 from postproof.core import tables
 
 TABLES = ("attention/padding_effect",)
 GROUPS = {"real": LOOKS["real_tokens"], "padding": LOOKS["padding"]}
 NAMES = {"real": "rows of real tokens", "padding": "rows of padding"}
-PADDINGS = {"hidden": "padding masked (as posted)", "seen": "padding not masked"}
+PADDINGS = {"hidden": "padding masked, as in the post", "seen": "padding not masked"}
 
 
 def add_arguments(parser) -> None:
@@ -39,25 +40,53 @@ def main(args) -> None:
     table = table[table["model"] == model]
     check(table, path)
     plotting.style()
-    figure, grid = plt.subplots(2, 2, figsize=(12, 7.8), sharex=True, sharey="row")
+    figure, grid = plt.subplots(2, 2, figsize=(plotting.COLUMN, 7.4), sharex=True, sharey="row")
     for (left, right), (padding, title) in zip(grid, PADDINGS.items()):
         rows = table[table["padding"] == padding].sort_values("layer")
         draw_rows(left, rows)
         draw_others(left, padded_otherwise[padded_otherwise["padding"] == padding])
         draw_parts(right, rows)
-        left.set_title(f"{title}: entropy of each kind of rows", fontsize=10)
-        right.set_title(f"{title}: what each adds to the mean", fontsize=10)
+        left.set_title(f"{title}:\nentropy of each kind of rows", fontsize=plotting.SMALL_POINTS)
+        right.set_title(f"{title}:\nwhat each adds to the mean", fontsize=plotting.SMALL_POINTS)
         left.set(ylabel="nats", ylim=(0, None))
     for axes in grid[-1]:
         axes.set(xlabel="layer", xlim=(-0.7, table["layer"].max() + 0.7))
-    figure.legend(handles=grid[0, 0].get_lines(), loc="outside lower center", ncols=4, fontsize=9)
+    grid[1, 0].legend(loc="upper left", bbox_to_anchor=(-0.1, -0.2), ncols=1, fontsize=plotting.SMALL_POINTS)
     share, pad_token = table["padding_rows_share"].iloc[0], table["pad_token"].iloc[0]
-    figure.suptitle(
-        f"{model_name(table['model'].iloc[0])}: attention entropy by layer, mean of the heads over the same sentences\n"
-        f"(padded to one length with “{pad_token}”: {share:.0%} of the rows; bands: 95% bootstrap over sentences)",
-        fontsize=11,
+    plotting.headed(
+        figure,
+        says(table),
+        f"Attention entropy by layer, mean of the heads over {table['padded_sentences'].iloc[0]:.0f} sentences."
+        f" {percent(share)} of the rows are padding, with “{pad_token}” unless another token is named."
+        " Bands: 95 % bootstrap over sentences.",
+        plotting.source(TABLES, f"{model_name(model)}."),
     )
     plotting.save(figure, args.out_svg, args.out_png)
+
+
+def says(table: pd.DataFrame) -> str:
+    """As posted: which rows make most of what the mean falls from the first to the last third of layers; their ends."""
+    rows = table[table["padding"] == "hidden"].sort_values("layer")
+    third = max(1, len(rows) // 3)
+    ends = {
+        group: (rows[f"{group}_entropy"].iloc[:third].mean(), rows[f"{group}_entropy"].iloc[-third:].mean())
+        for group in GROUPS
+    }
+    falls = {
+        group: rows[f"{group}_part"].iloc[:third].mean() - rows[f"{group}_part"].iloc[-third:].mean()
+        for group in GROUPS
+    }
+    words = {group: f"from {early:.2f} to {late:.2f}" for group, (early, late) in ends.items()}
+    if sum(falls.values()) <= 0:
+        seen = "Mean entropy does not fall with depth"
+    elif falls["real"] < falls["padding"]:
+        seen = "The fall with depth is mostly padding's"
+    else:
+        seen = "The fall with depth is not mostly padding's"
+    return (
+        f"{seen}: from the first to the last third of layers, rows of padding go {words['padding']} nats, "
+        f"rows of real tokens {words['real']}"
+    )
 
 
 def draw_rows(axes: Axes, rows: pd.DataFrame) -> None:
@@ -69,11 +98,12 @@ def draw_rows(axes: Axes, rows: pd.DataFrame) -> None:
 def draw_others(axes: Axes, table: pd.DataFrame) -> None:
     for (_, rows), look in zip(table.groupby("model"), OTHER_PADDINGS.values()):
         label = f"rows of padding, padded with “{rows['pad_token'].iloc[0]}”"
-        axes.plot(rows["layer"], rows["padding_entropy"], linewidth=1.4, label=label, **as_line(look))
+        axes.plot(rows["layer"], rows["padding_entropy"], linewidth=1.2, label=label, **as_line(look))
+        axes.fill_between(rows["layer"], rows["padding_low"], rows["padding_high"], color=look.colour, alpha=0.15)
 
 
 def as_line(look: Look) -> dict:
-    return {"color": look.colour, "linestyle": look.line, "marker": look.marker, "markersize": 4}
+    return {"color": look.colour, "linestyle": look.line, "marker": look.marker, "markersize": 3}
 
 
 def draw_parts(axes: Axes, rows: pd.DataFrame) -> None:
@@ -83,6 +113,7 @@ def draw_parts(axes: Axes, rows: pd.DataFrame) -> None:
         axes.bar(rows["layer"], part, bottom=bottom, width=0.85, color=look.colour, edgecolor=palette.WHITE)
         bottom += part
     axes.grid(axis="x", visible=False)
+    axes.set_axisbelow(True)
 
 
 def check(table: pd.DataFrame, path: Path) -> None:

@@ -1,6 +1,8 @@
-"""Peak memory of one attention layer over the sequence, by the CUDA caching allocator's rules.
-What is held at the peak, fits of second degree, one score matrix by formula, and scaled_dot_product_attention beside
-it; measured points where a machine has them.
+"""Peak memory of one attention layer over the sequence, as in the post: the peaks of the post's table, those of the
+chart in the author's repository, which differ, and the post's theoretical score matrix, as marks. Lines: the same
+layer, modelled by the rules of the CUDA caching allocator (dots, and a polynomial through them), for three ways of
+computing attention, and one score matrix of each head by formula; open marks where a machine has measured it. Below:
+what the posted peaks have more than the modelled ones that they follow most closely.
 """
 
 from __future__ import annotations
@@ -15,13 +17,22 @@ from matplotlib.axes import Axes
 from postproof.attention.looks import ATTENTIONS, LOOKS, PARTS
 from postproof.charts import on_machines, palette, plotting
 from postproof.charts.on_machines import Measured
+from postproof.charts.palette import POSTED
 from postproof.core import files, tables
 
-TABLES = ("attention/score_memory", "attention/score_memory_fit")
+TABLES = ("attention/score_memory", "attention/score_memory_fit", "attention/posted_score_memory")
 MEASURED = ("score_memory",)
 MEASURED_NUMBERS = ["sequence", "d_model", "heads", "batch", "scores_formula_bytes", "peak_bytes"]
 MB, GB = 10**6, 10**9
-BAR_WIDTH_SHARE = 0.026  # of the posted range, so that the bars of its two shortest lengths stand apart
+PEAKS = {"peak_mb_table": "the post's table", "peak_mb_chart": "the author's chart"}
+MARKS = {"peak_mb_table": POSTED.marker, "peak_mb_chart": "+", "theory_mb_table": "1"}
+NAMES = {
+    "peak_mb_table": "the post's table: peak",
+    "peak_mb_chart": "chart in the author's repository: peak",
+    "theory_mb_table": "the post's table: “theoretical score matrix”",
+}
+IN_WORDS = {"plain_all_kept": "the layer that keeps all", "plain": "the layer that lets go", "sdpa": "torch's own"}
+STRAY_MB = 5  # by how much more the last difference may leave the range of the others before it is said apart
 
 
 def add_arguments(parser) -> None:
@@ -29,105 +40,138 @@ def add_arguments(parser) -> None:
 
 
 def main(args) -> None:
-    table, fits = tables.read_all(args.tables, TABLES)
-    check(table, fits, *args.tables)
+    table, fits, posted = tables.read_all(args.tables, TABLES)
+    check(table, fits, *args.tables[:2])
     machines = on_machines.read_all(filter(has_bytes, args.measured), ["attention"], MEASURED_NUMBERS)
     for machine in machines:
         check_measured(machine, table)
+    longest = max(fits["fit_longest_tokens"].max(), posted["sequence"].max())
+    more = differences(table, posted)
     plotting.style()
-    figure, (left, right) = plt.subplots(1, 2, figsize=(14.5, 6.6), width_ratios=[1.15, 1])
-    draw_split(left, table, fits, machines)
-    draw_growth(right, table, fits, machines)
-    first = table.iloc[0]
-    figure.suptitle(
-        f"Peak memory of one attention layer: d_model {first['d_model']}, {first['heads']} heads, "
-        f"batch {first['batch']}, float32, training mode, no gradient"
+    figure, (peaks, above) = plt.subplots(2, 1, figsize=(plotting.COLUMN, 7.4), height_ratios=[2, 1], sharex=True)
+    ends = draw_peaks(peaks, table[table["sequence"] <= longest], fits, posted, machines)
+    draw_differences(above, more)
+    above.set_xticks(lengths := sorted({*posted["sequence"], *table.loc[table["sequence"] <= longest, "sequence"]}),
+                     [f"{n:,}" for n in lengths])  # fmt: skip
+    above.set(xlabel="sequence (tokens)", xlim=(0, 1.02 * longest))
+    plotting.headed(
+        figure,
+        says(table, posted, more),
+        what(table, machines),
+        plotting.source(TABLES, "Modelled: the CUDA caching allocator's rules, without cuBLAS's workspace."),
     )
-    note = "not measured: no table from a CUDA device is at hand"
-    if machines:
-        note = "\n".join(["large open marks: measured", *(machine.heading(150) for machine in machines)])
-    figure.supxlabel(f"Modelled: CUDA caching allocator's rules, without cuBLAS's workspace ({note})", fontsize=9)
+    plotting.name_ends(peaks, ends)
     plotting.save(figure, args.out_svg, args.out_png)
 
 
-def draw_split(axes: Axes, table: pd.DataFrame, fits: pd.DataFrame, machines: list[Measured]) -> None:
-    """Bars by part for both plain variants at each fitted length, and the polynomials of second degree."""
-    longest = fits["fit_longest_tokens"].max()
-    rows = table[table["sequence"] <= longest]
-    width = BAR_WIDTH_SHARE * longest
-    handles = {}
-    for side, attention in ((-1, "plain"), (1, "plain_all_kept")):
-        look = ATTENTIONS[attention]
-        parts = rows[rows["attention"] == attention].pivot(index="sequence", columns="part", values="part_bytes") / MB
-        base = 0 * parts["parameters"]
-        for part, of_part in PARTS.items():
-            handles[of_part.long] = axes.bar(
-                parts.index + side * width / 2, parts[part], width, bottom=base, color=of_part.colour,
-                hatch=of_part.hatch, edgecolor=palette.BLACK, linewidth=0.3,
-            )  # fmt: skip
-            base = base + parts[part]
-        fit = fits[(fits["attention"] == attention) & (fits["degree"] == 2)].iloc[0]
-        n = np.linspace(rows["sequence"].min(), longest, 200)
-        label = f"{look.short}: fit of second degree, {fit['score_matrices']:.2f} score matrices × n²"
-        (handles[label],) = axes.plot(n, polynomial(fit, n) / MB, color=look.colour, linestyle=look.line, linewidth=1.8)
-        for machine in machines:
-            found = machine.table[(machine.table["attention"] == attention) & (machine.table["sequence"] <= longest)]
-            axes.plot(found["sequence"] + side * width / 2, found["peak_bytes"] / MB, linestyle="none",
-                      marker=look.marker, markersize=10, markerfacecolor="none", color=look.colour)  # fmt: skip
-        top = base[longest]
-        axes.annotate(f"{look.short}: {top:.0f} MB", (longest + side * width, top), (0, 9), ha="right",
-                      textcoords="offset points", fontsize=9, color=look.colour)  # fmt: skip
-    formula, look = rows.drop_duplicates("sequence"), LOOKS["formula"]
-    square = formula["scores_formula_bytes"].iloc[-1] / MB * (n / longest) ** 2
-    axes.plot(n, square, color=look.colour, linestyle=look.line)
-    (handles[look.long],) = axes.plot(
-        formula["sequence"],
-        formula["scores_formula_bytes"] / MB,
-        color=look.colour,
-        linestyle="none",
-        marker=look.marker,
-    )
-    axes.set_xticks(formula["sequence"], [f"{n}" for n in formula["sequence"]], rotation=45)
-    axes.grid(axis="x", visible=False)
-    axes.set_axisbelow(True)
-    axes.set(xlabel="sequence n (tokens)", ylabel="peak (MB)", ylim=(0, 1.18 * rows["peak_bytes"].max() / MB))
-    axes.legend(handles.values(), handles.keys(), loc="upper left", fontsize=9)
-    axes.set_title(f"up to {longest:,} tokens: what is held at the peak", fontsize=10)
+def differences(table: pd.DataFrame, posted: pd.DataFrame) -> dict[str, tuple[str, pd.Series]]:
+    """Per posted series of peaks: the modelled attention from which it differs most evenly, and by how much (MB)."""
+    modelled = table.drop_duplicates(["attention", "sequence"]).pivot(
+        index="sequence", columns="attention", values="peak_bytes"
+    )[list(ATTENTIONS)] / MB  # fmt: skip
+    found = {}
+    for column in PEAKS:
+        more = -modelled.sub(posted.set_index("sequence")[column], axis=0).dropna()
+        if not more.empty:
+            nearest = (more - more.median()).abs().mean().idxmin()
+            found[column] = nearest, more[nearest]
+    return found
 
 
-def draw_growth(axes: Axes, table: pd.DataFrame, fits: pd.DataFrame, machines: list[Measured]) -> None:
+def draw_peaks(
+    axes: Axes, table: pd.DataFrame, fits: pd.DataFrame, posted: pd.DataFrame, machines: list[Measured]
+) -> list[tuple]:
+    """Returns where lines end, for their names."""
     totals = table.drop_duplicates(["attention", "sequence"])
+    ends = []
     for attention, look in ATTENTIONS.items():
         rows = totals[totals["attention"] == attention]
-        degree = 1 if attention == "sdpa" else 2
-        fit = fits[(fits["attention"] == attention) & (fits["degree"] == degree)].iloc[0]
-        n = np.geomspace(rows["sequence"].min(), rows["sequence"].max(), 200)
-        axes.plot(n, polynomial(fit, n) / GB, color=look.colour, linestyle=look.line, linewidth=1)
-        axes.plot(rows["sequence"], rows["peak_bytes"] / GB, color=look.colour, marker=look.marker, linestyle="none",
-                  label=look.long)  # fmt: skip
-        last = rows.iloc[-1]
-        size = f"{last['peak_bytes'] / GB:,.2g}" if last["peak_bytes"] < 10 * GB else f"{last['peak_bytes'] / GB:,.0f}"
-        up = {"plain_all_kept": 5, "plain": -5}.get(attention, 0)
-        axes.annotate(f"{size} GB", (last["sequence"], last["peak_bytes"] / GB), (9, up), va="center", fontsize=9,
-                      textcoords="offset points", color=look.colour)  # fmt: skip
+        fit = fits[(fits["attention"] == attention) & (fits["degree"] == (1 if attention == "sdpa" else 2))].iloc[0]
+        n = np.linspace(rows["sequence"].min(), rows["sequence"].max(), 200)
+        axes.plot(n, polynomial(fit, n) / MB, color=look.colour, linestyle=look.line, linewidth=1.5)
+        axes.plot(rows["sequence"], rows["peak_bytes"] / MB, color=look.colour, marker=look.marker, markersize=3.5,
+                  linestyle="none")  # fmt: skip
+        ends.append((rows["sequence"].iloc[-1], rows["peak_bytes"].iloc[-1] / MB, look.short, look.colour))
         for machine in machines:
-            found = machine.table[machine.table["attention"] == attention]
-            axes.plot(found["sequence"], found["peak_bytes"] / GB, linestyle="none", marker=look.marker, markersize=11,
+            found = machine.table[
+                (machine.table["attention"] == attention) & (machine.table["sequence"] <= rows["sequence"].max())
+            ]
+            axes.plot(found["sequence"], found["peak_bytes"] / MB, linestyle="none", marker=look.marker, markersize=9,
                       markerfacecolor="none", color=look.colour)  # fmt: skip
     formula, look = totals.drop_duplicates("sequence"), LOOKS["formula"]
-    axes.plot(formula["sequence"], formula["scores_formula_bytes"] / GB, color=look.colour, linestyle=look.line,
-              marker=look.marker, linewidth=1.5, label=look.long)  # fmt: skip
-    lengths = formula["sequence"].tolist()
-    axes.set(xscale="log", yscale="log", xlabel="sequence n (tokens, logarithmic)", ylabel="peak (GB, logarithmic)")
-    axes.set_xticks(lengths, [f"{n // 1024}k" if n % 1024 == 0 else f"{n}" for n in lengths])
-    axes.minorticks_off()
-    axes.set_xlim(right=3 * lengths[-1])
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.legend(loc="upper left", fontsize=9)
-    axes.set_title(
-        f"up to {lengths[-1]:,} tokens: quadratic against linear\n"
-        f"(dashed: fitted up to {fits['fit_longest_tokens'].max():,}, sdpa by a line)", fontsize=10,
-    )  # fmt: skip
+    matrix = formula["scores_formula_bytes"] / MB
+    square = matrix.iloc[-1] * (n / formula["sequence"].iloc[-1]) ** 2
+    axes.plot(n, square, color=look.colour, linestyle=look.line, linewidth=1.5)
+    ends.append((formula["sequence"].iloc[-1], matrix.iloc[-1], look.short, look.colour))
+    for column, marker in MARKS.items():
+        axes.plot(posted["sequence"], posted[column], color=POSTED.colour, marker=marker, markersize=8.5,
+                  markeredgewidth=1.8, linestyle="none", label=NAMES[column], zorder=3)  # fmt: skip
+    highest = max(posted[list(MARKS)].max().max(), totals["peak_bytes"].max() / MB)
+    axes.set(ylabel="memory (MB)", ylim=(-0.02 * highest, 1.08 * highest))
+    axes.legend(loc="upper left", fontsize=plotting.SMALL_POINTS)
+    return ends
+
+
+def draw_differences(axes: Axes, more: dict[str, tuple[str, pd.Series]]) -> None:
+    for column, (_, values) in more.items():
+        axes.plot(values.index, values, color=POSTED.colour, marker=MARKS[column], markersize=8.5, markeredgewidth=1.8,
+                  linestyle="none")  # fmt: skip
+        up = 8 if values.mean() == max(other.mean() for _, other in more.values()) else -8
+        for sequence, value in values.items():
+            axes.annotate(f"{value:.0f}", (sequence, value), (0, up), textcoords="offset points", ha="center",
+                          va="bottom" if up > 0 else "top", fontsize=plotting.SMALL_POINTS,
+                          bbox={"facecolor": palette.WHITE, "edgecolor": "none", "pad": 0.5})  # fmt: skip
+    axes.axhline(0, color=palette.DARK_GREY, linewidth=0.8)
+    axes.margins(y=0.35)
+    axes.set_ylabel("posted minus\nmodelled (MB)")
+    names = ", ".join(f"{PEAKS[column]} minus “{ATTENTIONS[of].short}”" for column, (of, _) in more.items())
+    axes.set_title(names, fontsize=plotting.SMALL_POINTS, loc="left")
+
+
+def says(table: pd.DataFrame, posted: pd.DataFrame, more: dict[str, tuple[str, pd.Series]]) -> str:
+    """Which modelled layer each posted series is, but for how much; how large the posted score matrix is."""
+    formula = table.drop_duplicates("sequence").set_index("sequence")["scores_formula_bytes"] / MB
+    times = (posted.set_index("sequence")["theory_mb_table"] / formula).dropna()
+    if not more:
+        return "The post measured other lengths than those of this table"
+    parts = [f"{PEAKS[column]} is {IN_WORDS[of]} {over(values)}" for column, (of, values) in more.items()]
+    ratio = f"{times.iloc[-1]:.0f}"
+    matrix = "that of the formula" if ratio == f"{1:d}" else f"{ratio} times the formula's"
+    text = "; ".join([*parts, f"the post's “theoretical” score matrix is {matrix}"])
+    return text[0].upper() + text[1:]
+
+
+def over(values: pd.Series) -> str:
+    """E.g. plus 11 to 14 MB; the longest sequence apart where it strays from the others."""
+    *others, last = values
+    if others and not min(others) - STRAY_MB <= last <= max(others) + STRAY_MB:
+        return f"{span(others)} MB, at {values.index[-1]:,} tokens {span([last])}"
+    return f"{span(list(values))} MB"
+
+
+def span(values: list[float]) -> str:
+    low, high = (f"{abs(end):.0f}" for end in sorted((min(values), max(values)), key=abs))
+    if min(values) < 0 < max(values):
+        return f"within {high}"
+    sign = "minus" if max(values) <= 0 else "plus"
+    return f"{sign} {low}" if low == high else f"{sign} {low} to {high}"
+
+
+def what(table: pd.DataFrame, machines: list[Measured]) -> str:
+    first = table.iloc[0]
+    longest = table[table["sequence"] == table["sequence"].max()].drop_duplicates("attention").set_index("attention")
+    sizes = ", ".join(
+        f"{longest.loc[attention, 'peak_bytes'] / GB:,.3g} GB {ATTENTIONS[attention].short}" for attention in ATTENTIONS
+    )
+    measured = [f"Open marks: measured on {machine.heading(1000)}.".replace("\n", ", ") for machine in machines]
+    return " ".join([
+        f"Peak memory of one layer in MB, d_model {first['d_model']}, {first['heads']} heads, batch {first['batch']},"
+        " float32, no gradient. Crosses: the post. Lines: modelled peaks (dots) and the polynomial through them,"
+        " of second degree, of first for sdpa; “all kept” holds every intermediate, “plain” lets"
+        " go as soon as may be, sdpa is torch's scaled_dot_product_attention, “formula” is one score matrix per head.",
+        f"At {table['sequence'].max():,} tokens: {sizes}.",
+        *measured,
+    ])  # fmt: skip
 
 
 def polynomial(fit: pd.Series, n: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
-"""Scores of random queries and keys over the dimension of a head, with and without division by its root.
-Their spread, what softmax makes of them, one wide head against narrow ones, and what both cost.
+"""Scores of random queries and keys over the dimension of a head, with and without division by its root: their size,
+the largest weight that softmax makes of them and the gradient that it leaves; and the largest weight where one layer is
+split into more and narrower heads. Dashed upright line: the post's dimension of a head.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from postproof.attention.looks import LOOKS, SCALINGS
+from postproof.attention.looks import SCALINGS
 from postproof.charts import palette, plotting
+from postproof.charts.palette import POSTED
 from postproof.core import tables
 
 TABLES = ("attention/softmax_scaling", "attention/softmax_heads")
 SPREAD_ERRORS = 6  # standard errors that a root mean square may stray by: one table in millions is refused by chance
+POSTED_D_HEAD = 64  # whose row is the post's case
 
 
 def add_arguments(parser) -> None:
@@ -27,44 +30,63 @@ def main(args) -> None:
     table, heads = tables.read_all(args.tables, TABLES)
     check(table, heads, *args.tables)
     plotting.style()
-    figure, panels = plt.subplots(2, 2, figsize=(12.5, 9))
-    draw_spread(panels[0, 0], table)
-    draw_softmax(panels[0, 1], table)
-    draw_heads(panels[1, 0], heads)
-    draw_cost(panels[1, 1], heads)
+    figure, panels = plt.subplots(2, 2, figsize=(plotting.COLUMN, 6.6))
+    columns = {
+        "score_rms": (panels[0, 0], "size of a score (root mean square)"),
+        "largest_weight": (panels[0, 1], "largest weight of a query"),
+        "gradient_trace": (panels[1, 0], "gradient left: 1 - Σ w²"),
+    }
+    for column, (axes, title) in columns.items():
+        draw(axes, table, column)
+        axes.set_title(title, fontsize=10)
+    panels[0, 0].set(yscale="log", ylabel="root mean square")
+    panels[0, 0].set_yticks(sizes := [2**power for power in range(5)], [f"{size}" for size in sizes])
+    panels[0, 0].minorticks_off()
+    draw_heads(panels[1, 1], heads)
     keys, rows = table["keys"].iloc[0], table["rows"].iloc[0]
-    figure.suptitle(f"Why scores are divided by √d_k: standard normal q and k, {keys} keys, {rows:,} queries per point")
+    one = heads.iloc[0]
+    plotting.headed(
+        figure,
+        says(table),
+        f"Standard normal q and k, {keys} keys, means over {rows:,} queries per point; d_k: dimension of a head. Lines"
+        f" in the first panel: expected, √d_k and 1. Dashed: the post's d_k. Any split of d_model {one['d_model']}"
+        f" takes {one['flops_counted'] / 10**6:,.1f} million FLOPs.",
+        plotting.source(TABLES, "Random scores, no model and no text."),
+    )
+    last = table.groupby("scaling").last()
+    for column, (axes, _) in columns.items():
+        plotting.name_ends(axes, [
+            (last.loc[scaling, "d_head"], last.loc[scaling, column], look.short, look.colour)
+            for scaling, look in SCALINGS.items()
+        ])  # fmt: skip
     plotting.save(figure, args.out_svg, args.out_png)
 
 
-def draw_spread(axes: Axes, table: pd.DataFrame) -> None:
-    for scaling, look in SCALINGS.items():
-        rows = table[table["scaling"] == scaling]
-        axes.plot(rows["d_head"], rows["expected_rms"], color=look.colour, linewidth=1)
-        axes.plot(rows["d_head"], rows["score_rms"], color=look.colour, marker=look.marker, linestyle="none",
-                  label=f"{look.long}: root mean square")  # fmt: skip
-        axes.plot(rows["d_head"], rows["score_mean_abs"], color=look.colour, marker=look.marker, linestyle="none",
-                  markerfacecolor="none", label=f"{look.long}: mean of |score|")  # fmt: skip
-    axes.set(yscale="log", ylabel="size of a score (logarithmic)")
-    label_dimensions(axes, table)
-    axes.set_yticks([1, 2, 4, 8, 16], ["1", "2", "4", "8", "16"])
-    axes.minorticks_off()
-    axes.legend(fontsize=9, loc="upper left")
-    axes.set_title("spread of scores; lines: expected, √d_k and 1", fontsize=10)
+def says(table: pd.DataFrame) -> str:
+    """What the largest weight is at the post's dimension and the widest one, without scaling and with."""
+    by = table.pivot(index="d_head", columns="scaling", values="largest_weight")
+    here, widest = by.index[by.index.get_indexer([POSTED_D_HEAD], method="nearest")[0]], by.index.max()
+    ends = f"{by.loc[here, 'none']:.2f} at d_k {here}" + (
+        f" and {by.loc[widest, 'none']:.2f} at {widest}" if widest != here else ""
+    )
+    divided = by["inverse_root"]
+    low, high = f"{divided.min():.2f}", f"{divided.max():.2f}"
+    kept = f"it stays at {low}" if low == high else f"it is {low} to {high} at every dimension"
+    collapse = "softmax gives most of the weight to one key" if by.loc[widest, "none"] > 0.5 else "softmax spreads out"
+    return f"Without scaling {collapse}: the largest weight is on average {ends}; divided by √d_k {kept}"
 
 
-def draw_softmax(axes: Axes, table: pd.DataFrame) -> None:
+def draw(axes: Axes, table: pd.DataFrame, column: str) -> None:
     for scaling, look in SCALINGS.items():
         rows = table[table["scaling"] == scaling]
-        lines = {"-": ("largest weight", rows["largest_weight"]), ":": ("gradient left", rows["gradient_trace"]),
-                 "--": ("entropy / ln(keys)", rows["entropy_nats"] / rows["largest_entropy_nats"])}  # fmt: skip
-        for style, (name, values) in lines.items():
-            axes.plot(rows["d_head"], values, color=look.colour, marker=look.marker, markersize=4, linestyle=style,
-                      label=f"{look.long}: {name}")  # fmt: skip
+        if column == "score_rms":
+            axes.plot(rows["d_head"], rows["expected_rms"], color=look.colour, linewidth=1)
+        axes.plot(rows["d_head"], rows[column], color=look.colour, marker=look.marker, markersize=4.5,
+                  linestyle="none" if column == "score_rms" else look.line)  # fmt: skip
+    if column != "score_rms":
+        axes.set_ylim(0, 1)
+    axes.axvline(POSTED_D_HEAD, color=POSTED.colour, linestyle="--", linewidth=1.2)
     label_dimensions(axes, table)
-    axes.set(ylabel="mean over queries (share)", ylim=(0, 1.62), yticks=np.arange(0, 1.1, 0.2))
-    axes.legend(fontsize=8, loc="upper center", ncols=2)
-    axes.set_title("what softmax makes of them; gradient left: 1 - Σ w²", fontsize=10)
 
 
 def draw_heads(axes: Axes, heads: pd.DataFrame) -> None:
@@ -73,46 +95,25 @@ def draw_heads(axes: Axes, heads: pd.DataFrame) -> None:
     for index, (scaling, look) in enumerate(SCALINGS.items()):
         rows = heads[heads["scaling"] == scaling].set_index("heads").loc[splits]
         places = np.arange(len(splits)) + (index - 0.5) * width
-        bars = axes.bar(places, rows["largest_weight"], width, color=look.colour, edgecolor=palette.BLACK,
-                        linewidth=0.5, hatch=look.hatch, label=look.long)  # fmt: skip
-        axes.bar_label(bars, fmt="%.2f", fontsize=9, padding=2)
+        axes.bar(places, rows["largest_weight"], width, color=look.colour, edgecolor=palette.WHITE,
+                 linewidth=0.5, hatch=look.hatch)  # fmt: skip
     label_splits(axes, heads)
-    axes.set(ylabel="largest weight of a query (mean)", ylim=(0, 1.25))
-    axes.legend(fontsize=9, loc="upper right")
-    axes.set_title(f"d_model {heads['d_model'].iloc[0]} split into heads: how far a softmax collapses", fontsize=10)
-
-
-def draw_cost(axes: Axes, heads: pd.DataFrame) -> None:
-    rows = heads[heads["scaling"] == "none"]
-    places, width = np.arange(len(rows)), 0.38
-    one = rows.iloc[0]
-    millions = one["flops_counted"] / 1e6
-    labels = {
-        "flops_counted": f"FLOPs of products, as torch counts them ({millions:.1f} million)",
-        "scores": f"scores in memory and in softmax ({one['scores']:,.0f} numbers with one head)",
-    }
-    for index, (column, label) in enumerate(labels.items()):
-        look = LOOKS[column]
-        bars = axes.bar(places + (index - 0.5) * width, rows[column] / one[column], width, color=look.colour,
-                        edgecolor=palette.BLACK, linewidth=0.5, hatch=look.hatch, label=label)  # fmt: skip
-        axes.bar_label(bars, fmt="%.0f", fontsize=9, padding=2)
-    label_splits(axes, heads)
-    axes.set(ylabel=f"times that of {one['heads']:.0f} head", ylim=(0, 1.3 * (rows["scores"] / one["scores"]).max()))
-    axes.legend(fontsize=9, loc="upper left")
-    axes.set_title(f"cost of one forward pass over {rows['keys'].iloc[0]} tokens", fontsize=10)
+    axes.set(ylim=(0, 1))
+    axes.set_title("largest weight, by number of heads", fontsize=10)
 
 
 def label_dimensions(axes: Axes, table: pd.DataFrame) -> None:
     dimensions = table["d_head"].drop_duplicates().tolist()
-    axes.set(xscale="log", xlabel="d_k: dimension of a head (logarithmic)")
-    axes.set_xticks(dimensions, map(str, dimensions))
+    axes.set(xscale="log", xlabel="d_k (log)")
+    shown = dimensions[:: 1 + (len(dimensions) - 1) // 5]
+    axes.set_xticks(shown, map(str, shown), fontsize=plotting.SMALL_POINTS)
     axes.minorticks_off()
 
 
 def label_splits(axes: Axes, heads: pd.DataFrame) -> None:
     splits = heads.drop_duplicates("heads")
-    labels = [f"{row.heads} × {row.d_head}" for row in splits.itertuples()]
-    axes.set_xticks(range(len(labels)), labels)
+    labels = [f"{row.heads} ×\n{row.d_head}" for row in splits.itertuples()]
+    axes.set_xticks(range(len(labels)), labels, fontsize=plotting.SMALL_POINTS)
     axes.set(xlabel="heads × d_k")
     axes.grid(axis="x", visible=False)
     axes.set_axisbelow(True)

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.lines import Line2D
 
 from postproof.charts import palette, plotting
 from postproof.core import tables
 from postproof.core.errors import ArtefactError
+from postproof.llama2.figures.axes import plain_log
 from postproof.llama2.looks import TEXTS
 
 TABLES = ("llama2/ablation",)
@@ -37,34 +39,58 @@ def add_arguments(parser) -> None:
 
 def main(args) -> None:
     table = read(*args.tables)
-    ratios = table.set_index(["technique", "variant", "text"])["perplexity_ratio"]
+    ratios = table.set_index(["technique", "variant", "text"])["perplexity_ratio"].sort_index()
     plotting.style()
-    figure, axes = plt.subplots(figsize=(10, 4.8))
-    right = 3 * ratios.max()
+    figure, axes = plt.subplots(figsize=(plotting.COLUMN, 5.2))
     for y, row in enumerate(LABELS):
-        for text, look in TEXTS.items():
-            ratio, offset = ratios[(*row, text)], -0.14 if text == "shakespeare" else 0.14
+        values = {text: ratios[(*row, text)] for text in TEXTS}
+        if all(pd.isna(ratio) for ratio in values.values()):
+            axes.text(1.1, y, "states overflow float32", va="center", size=plotting.SMALL_POINTS)
+            continue
+        for (text, look), offset in zip(TEXTS.items(), (-0.17, 0.17)):
+            ratio = values[text]
             if pd.isna(ratio):
-                axes.text(1.1, y + 1.4 * offset, "states overflow float32", va="center", fontsize=8)
+                axes.text(1.1, y + 1.4 * offset, "states overflow float32", va="center", size=plotting.SMALL_POINTS)
                 continue
-            label = look.long if y == 0 else None
-            axes.plot(ratio, y + offset, look.marker, color=look.colour, markersize=7, label=label)
-            number = f"{ratio:.0f}" if ratio >= 100 else f"{ratio:.2f}"
-            axes.annotate(number, (ratio, y + offset), (8, 0), textcoords="offset points", va="center", fontsize=8)
+            axes.plot(ratio, y + offset, look.marker, color=look.colour, markersize=7)
+            number = f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.2f}"
+            axes.annotate(number, (ratio, y + offset), (8, 0), textcoords="offset points", va="center",
+                          size=plotting.SMALL_POINTS)  # fmt: skip
     axes.axvline(1, color=palette.DARK_GREY, linewidth=1)
-    axes.set(xscale="log", xlim=(0.8, right), ylim=(len(LABELS) - 0.5, -0.5))
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes.set_yticks(range(len(LABELS)), labels(table))
+    axes.set(xscale="log", xlim=(0.8, 4 * ratios.max()), ylim=(len(LABELS) - 0.5, -0.5))
+    plain_log(axes.xaxis)
+    axes.set_yticks(range(len(LABELS)), labels(table), size=9)
     axes.grid(axis="y", visible=False)
-    axes.set_xlabel("perplexity over that of the model as trained (logarithmic; 1: nothing lost)")
-    base = table[table["variant"] == "as_trained"].set_index("text")["perplexity"]
-    axes.set_title(
-        "SmolLM2-135M with one technique changed, all weights as trained and not trained again\n"
-        f"Perplexity as trained: {base['shakespeare']:.1f} (Shakespeare), {base['plain_english']:.1f} (our page)",
-        fontsize=10,
+    axes.set_xlabel("perplexity over that of the model as trained (logarithmic)")
+    handles = [Line2D([], [], color=look.colour, marker=look.marker, linestyle="none", label=look.long)
+               for look in TEXTS.values()]  # fmt: skip
+    axes.legend(handles=handles, loc="upper right", fontsize=plotting.SMALL_POINTS)
+    base = table[table["variant"] == "as_trained"].set_index("text")
+    texts = ", ".join(f"{TEXTS[text].long}: {base.loc[text, 'tokens']:,} tokens, {base.loc[text, 'perplexity']:.1f} as "
+                      "trained" for text in TEXTS)  # fmt: skip
+    plotting.headed(
+        figure,
+        says(ratios),
+        f"One technique changed at a time, all weights as trained and not trained again: what these weights rely on. "
+        f"Perplexity relative to the model as trained ({texts}). The table has no error of a ratio.",
+        plotting.source(TABLES, "SmolLM2-135M as released; nothing random, no seeds."),
     )
-    axes.legend(loc="upper right", fontsize=9)
     plotting.save(figure, args.out_svg, args.out_png)
+
+
+def says(ratios: pd.Series) -> str:
+    """What the model loses without RoPE, and which changed technique loses it most."""
+    off = ratios[("rope", "off")]
+    without_norm = ratios[("norm", "off")]
+    rope = f"Without RoPE SmolLM2's perplexity is {times(off)} times that as trained"
+    norm = "the states overflow" if without_norm.isna().all() else f"it is {times(without_norm)} times"
+    return f"{rope}; without norms {norm}; with one averaged KV head it is {times(ratios[('kv_heads', 'mean')])} times"
+
+
+def times(ratio: pd.Series) -> str:
+    """The range over the texts that have a number."""
+    found = [f"{value:,.3g}" if value < 1000 else f"{value:,.0f}" for value in sorted(ratio.dropna())]
+    return "beyond all numbers" if not found else found[0] if found[0] == found[-1] else f"{found[0]} to {found[-1]}"
 
 
 def labels(table: pd.DataFrame) -> list[str]:

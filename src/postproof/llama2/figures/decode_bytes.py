@@ -1,5 +1,5 @@
-"""Bytes that one decode step reads, weights and cache, over context and batch, with as many KV heads as heads, an
-eighth and one; and how many times fewer bytes the smaller cache makes of the whole step.
+"""How many times fewer bytes a whole decode step reads with an eighth of the KV heads, over context and batch: the
+cache is an eighth, the weights are read as before. Thin: as if multi-head attention had no larger weights.
 """
 
 from __future__ import annotations
@@ -10,17 +10,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 
 from postproof.charts import palette, plotting
 from postproof.core import tables
-from postproof.llama2.figures.axes import label_tokens, plain_log
+from postproof.llama2.figures.axes import label_tokens
 from postproof.llama2.looks import ATTENTIONS, LOOKS, MODELS
-from postproof.published.kv_cache import GB
 
-TABLES = ("llama2/decode_bytes",)
+TABLES = ("llama2/decode_bytes", "llama2/serving_loads")
 SHOWN_BATCHES = 3  # lines of one colour that can still be told apart
-LINES = ["-", "--", ":"]
+LINES = [":", "--", "-"]
+MOST_MODELS = 2  # panels
 
 
 def add_arguments(parser) -> None:
@@ -28,35 +27,51 @@ def add_arguments(parser) -> None:
 
 
 def main(args) -> None:
-    table = read(*args.tables)
-    models = list(dict.fromkeys(table["model"]))
+    table_file, loads_file = args.tables
+    table, loads = read(table_file), tables.read(loads_file, TABLES[1])
+    models = list(dict.fromkeys(table["model"]))[:MOST_MODELS]
     batches = sorted(set(table["batch"]))[:SHOWN_BATCHES]
-    table = table[table["batch"].isin(batches)]
     plotting.style()
-    figure, panels = plt.subplots(2, len(models), figsize=(6 * len(models), 8.6), sharex=True, sharey="row",
-                                  squeeze=False)  # fmt: skip
-    for (top, bottom), model in zip(panels.T, models):
-        rows = table[table["model"] == model]
-        draw_bytes(top, rows, batches)
-        draw_ratio(bottom, rows, batches)
-        heads = "/".join(f"{rows.loc[rows['attention'] == kind, 'kv_heads'].iloc[0]}" for kind in ATTENTIONS)
-        top.set_title(f"Llama 2 {MODELS[model].short} with {heads} KV heads", fontsize=10)
-        bottom.set_title("What GQA buys: its cache is an eighth, its step is not", fontsize=10)
-        bottom.set_xlabel("context (tokens in each sequence's cache)")
-    panels[0][0].set_ylabel("GB read by one step (logarithmic)")
-    panels[1][0].set_ylabel("times fewer bytes with GQA than with MHA")
-    figure.suptitle("Bytes that one decode step reads: every weight once, every sequence's cache once (16 bits)",
-                    fontsize=12)  # fmt: skip
-    handles = [Line2D([], [], color=kind.colour, marker=kind.marker, label=f"{kind.short}, {kind.long}")
-               for kind in ATTENTIONS.values()]  # fmt: skip
-    thin = LOOKS["same_weights"]
-    handles.append(Line2D([], [], color=thin.colour, linewidth=0.9, label=thin.long))
-    handles += [
-        Line2D([], [], color=palette.DARK_GREY, linestyle=line, label=f"batch {batch}")
-        for batch, line in zip(batches, LINES)
-    ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=9)
+    figure, panels = plt.subplots(1, len(models), figsize=(plotting.COLUMN, 4.6), sharey=True, squeeze=False)
+    drawn = []
+    for axes, model in zip(panels[0], models):
+        gqa = table[(table["model"] == model) & (table["attention"] == "gqa")]
+        drawn.append((axes, draw_ratio(axes, gqa, batches)))
+        draw_loads(axes, at_loads(gqa[gqa["batch"].isin(batches)], loads))
+        heads = gqa["kv_heads"].iloc[0]
+        axes.set_title(f"Llama 2 {MODELS[model].short} with {heads} KV heads", fontsize=10, loc="left")
+        axes.set_xlabel("context (tokens)")
+    panels[0][0].set_ylabel("times fewer bytes than with MHA")
+    plotting.headed(
+        figure,
+        says(table, loads, models[0]),
+        "Bytes that one decode step reads with MHA over those with GQA: every weight once, every sequence's cache "
+        "once, at 16 bits. At the ends: sequences in a batch. Thin grey: as if MHA had the weights of GQA. Stars: the "
+        "post's loads.",
+        plotting.source(TABLES, "Public configurations, counted; no seeds."),
+    )
+    for axes, ends in drawn:
+        plotting.name_ends(axes, ends)
     plotting.save(figure, args.out_svg, args.out_png)
+
+
+def says(table: pd.DataFrame, loads: pd.DataFrame, model: str) -> str:
+    """What GQA makes of the cache and of the step, at the smallest load that the model has, or else at the last row."""
+    gqa = table[(table["model"] == model) & (table["attention"] == "gqa")].sort_values(["batch", "context"])
+    at = at_loads(gqa, loads)
+    row = at.iloc[0] if len(at) else gqa.iloc[-1]
+    cache, step = row["mha_cache_ratio"], row["mha_step_ratio"]
+    joined = "but" if step < 0.9 * cache else "and"
+    return (
+        f"GQA makes the cache of Llama 2 {MODELS[model].short} {cache:.3g} times smaller, {joined} a decode step of "
+        f"{row['batch']:,.0f} sequences of {row['context']:,.0f} tokens reads {step:.3g} times fewer bytes"
+    )
+
+
+def at_loads(gqa: pd.DataFrame, loads: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a load, the smallest first."""
+    wanted = loads[loads["model"].isin(gqa["model"])].rename(columns={"users": "batch"})[["model", "batch", "context"]]
+    return gqa.merge(wanted.drop_duplicates(), on=["model", "batch", "context"]).sort_values(["batch", "context"])
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -64,7 +79,7 @@ def read(path: Path) -> pd.DataFrame:
 
     Raises ArtefactError when it is not of its schema, a kind of attention is missing, or an identity does not hold.
     """
-    table = tables.read(path, *TABLES)
+    table = tables.read(path, TABLES[0])
     step, own, same = (table[name] for name in ("step_bytes", "mha_step_ratio", "mha_step_ratio_same_weights"))
     key = ["model", "attention", "batch", "context"]
     mha = table[table["attention"] == "mha"].set_index(["model", "batch", "context"])["step_bytes"]
@@ -83,33 +98,30 @@ def read(path: Path) -> pd.DataFrame:
     return table
 
 
-def draw_bytes(axes: Axes, table: pd.DataFrame, batches: list[int]) -> None:
-    """The least and the largest batch shown: ten times the batch is a cache ten times as large."""
-    for kind, look in ATTENTIONS.items():
-        for batch, line in list(zip(batches, LINES))[:: len(batches) - 1 or 1]:
-            rows = table[(table["attention"] == kind) & (table["batch"] == batch)].sort_values("context")
-            axes.plot(rows["context"], rows["step_bytes"] / GB, color=look.colour, marker=look.marker, markersize=5,
-                      linestyle=line, linewidth=1.3)  # fmt: skip
-    axes.set_yscale("log")
-    plain_log(axes.yaxis)
-    label_tokens(axes, table["context"], room=1.9)
-
-
-def draw_ratio(axes: Axes, table: pd.DataFrame, batches: list[int]) -> None:
-    """GQA: at each batch with each model's own weights, and thin with the same weights for both."""
-    look = ATTENTIONS["gqa"]
-    gqa = table[table["attention"] == "gqa"]
+def draw_ratio(axes: Axes, gqa: pd.DataFrame, batches: list[int]) -> list[tuple[float, float, str, str]]:
+    """At each batch with each model's own weights, and thin with the same weights for both. Returns ends and names."""
+    look, ends = ATTENTIONS["gqa"], []
     for batch, line in zip(batches, LINES):
         rows = gqa[gqa["batch"] == batch].sort_values("context")
-        axes.plot(rows["context"], rows["mha_step_ratio"], color=look.colour, marker=look.marker, markersize=5,
-                  linestyle=line, linewidth=1.3)  # fmt: skip
+        axes.plot(rows["context"], rows["mha_step_ratio"], color=look.colour, marker=look.marker, markersize=4.5,
+                  linestyle=line, linewidth=1.6)  # fmt: skip
         axes.plot(rows["context"], rows["mha_step_ratio_same_weights"], color=LOOKS["same_weights"].colour,
                   linestyle=line, linewidth=0.9)  # fmt: skip
         last = rows.iloc[-1]
-        axes.annotate(f"batch {batch}", (last["context"], last["mha_step_ratio"]), (8, 0),
-                      textcoords="offset points", va="center", fontsize=9)  # fmt: skip
+        ends.append((last["context"], last["mha_step_ratio"], f"{batch:,}", look.colour))
     cache = gqa["mha_cache_ratio"].iloc[0]
     axes.axhline(cache, color=palette.DARK_GREY, linewidth=1)
-    axes.annotate(f"the cache alone: {cache:g} times", (table["context"].min(), cache), (0, 4),
-                  textcoords="offset points", fontsize=9)  # fmt: skip
-    axes.set_ylim(0.8, cache * 1.12)
+    axes.annotate(f"the cache alone: {cache:g} times", (gqa["context"].min(), cache), (0, 4),
+                  textcoords="offset points", size=plotting.SMALL_POINTS)  # fmt: skip
+    label_tokens(axes, gqa["context"])
+    axes.set_ylim(0.8, cache * 1.1)
+    return ends
+
+
+def draw_loads(axes: Axes, rows: pd.DataFrame) -> None:
+    look = LOOKS["load"]
+    for row in rows.itertuples():
+        axes.plot(row.context, row.mha_step_ratio, marker=look.marker, color=look.colour, markersize=13, zorder=5,
+                  markeredgecolor=palette.WHITE)  # fmt: skip
+        axes.annotate(f"{row.mha_step_ratio:.3g}", (row.context, row.mha_step_ratio), (-5, 8), ha="right",
+                      textcoords="offset points", size=plotting.SMALL_POINTS, weight="bold")  # fmt: skip

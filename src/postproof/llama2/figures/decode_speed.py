@@ -1,8 +1,8 @@
 """Measured: time of a decode step against the number of KV heads, beside the bytes that it reads.
 
-A row per machine; a panel per batch and context: that whose cache is the largest part of the bytes, one between, and
-that where it is the smallest. All is relative to as many KV heads as query heads. Where steps were timed as a CUDA
-graph, those are drawn.
+A row per machine; a panel per batch and context: that whose cache is the largest part of the bytes, and that where it
+is the smallest. All is relative to as many KV heads as query heads. Where steps were timed as a CUDA graph, those are
+drawn. With K and V repeated to all heads at each step the time is told, not drawn: it would flatten the rest.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.ticker import NullLocator
 
-from postproof.charts import on_machines, palette, plotting
+from postproof.charts import on_machines, plotting
 from postproof.charts.on_machines import Measured
+from postproof.charts.plotting import percent
 from postproof.core.errors import ArtefactError
 from postproof.llama2 import looks
 
@@ -27,15 +28,17 @@ ATTENTIONS = {
     "expanded": looks.LOOKS["expanded"],
 }
 ALL_HEADS = "gqa"  # under which as many KV heads as query heads are stored: there the three are one
-BYTES = looks.among("read_bytes", "cache_bytes")
+BYTES = looks.LOOKS["read_bytes"]
+# Short enough for half a column.
+NAMES = {"folded": "time, K and V read once", "gqa": "time, enable_gqa=True"}
+DRAWN = list(NAMES)
 LABELS = ["attention", "launch", "dtype"]
 SIZES = ["heads", "head_dim", "ffn", "layers"]
 SECONDS = ["median_seconds", "p25_seconds", "p75_seconds"]
 NUMBERS = ["kv_heads", "batch", "context", *SIZES, "weight_bytes", "cache_bytes", "read_bytes", *SECONDS]
 SETTING = ["batch", "context"]
 RATIOS = ["ratio", "low", "high"]
-TICKS = [0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 30]
-SHOWN = 3
+SHOWN = 2
 
 
 def add_arguments(parser) -> None:
@@ -47,26 +50,65 @@ def main(args) -> None:
     panels = [(machine, of_machine) for machine in machines if len(of_machine := relative(machine))]
     if not panels:
         raise ArtefactError("no machine has a step with as many KV heads as heads", remedy=on_machines.REMEDY)
+    columns = SHOWN if len(panels) <= SHOWN else 1
     plotting.style()
-    figure = plt.figure(figsize=(13, 2 + 3.7 * len(panels)))
-    rows = figure.subfigures(len(panels), 1, squeeze=False)[:, 0]
-    lowest = min(of_machine[[*RATIOS, *BYTES]].min(axis=None) for _, of_machine in panels)
-    highest = max(of_machine["high"].max() for _, of_machine in panels)
-    for (machine, of_machine), row in zip(panels, rows):
-        columns = row.subplots(1, SHOWN, sharey=True)
-        settings, by_setting = shown(of_machine), dict(iter(of_machine.groupby(SETTING)))
-        for axes, setting in zip(columns, settings):
-            draw(axes, by_setting[setting])
-            axes.set_ylim(lowest / 1.2, max(1, highest) * 1.2)
-        for axes in columns[len(settings) :]:
+    figure, grid = plt.subplots(len(panels), columns, figsize=(plotting.COLUMN, 2.4 + 2.9 * len(panels)), sharey=True,
+                                squeeze=False)  # fmt: skip
+    highest = max(of_machine.loc[of_machine["attention"].isin(DRAWN), "high"].max() for _, of_machine in panels)
+    for (machine, of_machine), row in zip(panels, grid):
+        settings, by_setting = shown(of_machine, columns), dict(iter(of_machine.groupby(SETTING)))
+        for axes, setting in zip(row, settings):
+            draw(axes, by_setting[setting], named(machine))
+            axes.set_ylim(0, max(1, highest) * 1.08)
+        for axes in row[len(settings) :]:
             axes.set_axis_off()
-        columns[0].set_ylabel("relative to all heads (log scale)")
-        row.suptitle(f"{machine.heading(200)}\n{describe(of_machine.iloc[0])}", fontsize=9)
-    figure.suptitle(
-        "What fewer KV heads buy: measured time of one decode step, and the bytes that it reads", fontsize=12
+        row[0].set_ylabel("relative to all heads")
+    for axes in grid[-1]:
+        axes.set_xlabel(f"KV heads (logarithmic), of {panels[-1][1].iloc[0]['heads']:.0f} query heads")
+    last = grid[0][min(columns, len(shown(panels[0][1], columns))) - 1]
+    last.legend(handles=legend(), fontsize=plotting.SMALL_POINTS, loc="lower right", handlelength=1.6)
+    models = "; ".join(dict.fromkeys(describe(of_machine.iloc[0]) for _, of_machine in panels))
+    plotting.headed(
+        figure,
+        says(panels),
+        f"Time of a decode step (medians, bars: quartiles) and the bytes it reads, both relative to as many KV heads "
+        f"as query heads. {models}.{repeated(panels)}",
+        f"Measured: {'; '.join(machine.heading(200) for machine, _ in panels)}. Source: data/measured/{MEASURED[0]}.",
     )
-    legend(figure)
     plotting.save(figure, args.out_svg, args.out_png)
+
+
+def named(machine: Measured) -> str:
+    return f"{machine.device_name}, {machine.threads} thread{'s' * (machine.threads > 1)}"
+
+
+def says(panels: list[tuple[Measured, pd.DataFrame]]) -> str:
+    """Of the steps whose cache is the largest part: what the fewest KV heads make of the time and of the bytes."""
+    fewest = []
+    for _, rows in panels:
+        batch, context = shown(rows, 1)[0]
+        of_setting = rows[(rows["batch"] == batch) & (rows["context"] == context)]
+        fewest.append(of_setting[of_setting["kv_heads"] == of_setting["kv_heads"].min()])
+    rows = pd.concat(fewest)
+    heads, most = int(rows["kv_heads"].min()), rows["read_bytes"].max()
+    times = rows.loc[rows["attention"].isin(DRAWN), "ratio"]
+    with_heads = f"With {heads} KV head{'s' * (heads > 1)} a step with a large cache"
+    if times.empty:
+        return f"{with_heads} reads {percent(most)} of the bytes that it reads with all heads"
+    least, longest = percent(times.min()), percent(times.max())
+    kept = least if least == longest else f"{least} to {longest}"
+    close = "more than" if times.min() > 1.02 * most else "about as much as" if times.max() < 1.02 * most else "beside"
+    return f"{with_heads} takes {kept} of the time with all heads, {close} the {percent(most)} of the bytes"
+
+
+def repeated(panels: list[tuple[Measured, pd.DataFrame]]) -> str:
+    """What is not drawn, as it would flatten the rest."""
+    rows = pd.concat([of_machine for _, of_machine in panels])
+    ratios = rows.loc[(rows["attention"] == "expanded") & (rows["kv_heads"] < rows["heads"]), "ratio"]
+    if ratios.empty:
+        return ""
+    times = f"{ratios.min():.1f} to {ratios.max():.1f}"
+    return f" Not drawn: K and V repeated to all heads at each step, which takes {times} times as long as all heads."
 
 
 def relative(machine: Measured) -> pd.DataFrame:
@@ -99,36 +141,35 @@ def relative(machine: Measured) -> pd.DataFrame:
     base_seconds = of_setting["median_seconds"].to_numpy()
     rows = rows.assign(
         **{name: rows[column] / base_seconds for name, column in zip(RATIOS, SECONDS)},
-        **{name: rows[name] / of_setting[name].to_numpy() for name in BYTES},
+        **{name: rows[name] / of_setting[name].to_numpy() for name in ("read_bytes", "cache_bytes")},
         cache_share=(of_setting["cache_bytes"] / of_setting["read_bytes"]).to_numpy(),
         all_heads_seconds=base_seconds,
     )
     return rows.dropna(subset=RATIOS)
 
 
-def shown(rows: pd.DataFrame) -> list[tuple[int, int]]:
-    """Batches and contexts in falling share of the cache, at most SHOWN of them: the ends, and evenly between."""
+def shown(rows: pd.DataFrame, most: int = SHOWN) -> list[tuple[int, int]]:
+    """Batches and contexts in falling share of the cache, at most `most` of them: the ends, and evenly between."""
     by_share = rows.drop_duplicates(SETTING).sort_values(["cache_share", *SETTING], ascending=False)
-    chosen = np.unique(np.linspace(0, len(by_share) - 1, SHOWN).round().astype(int))
+    chosen = np.unique(np.linspace(0, len(by_share) - 1, most).round().astype(int))
     return list(by_share.iloc[chosen][SETTING].itertuples(index=False, name=None))
 
 
 def describe(row: pd.Series) -> str:
     layers = f"{row['layers']:.0f} layer{'' if row['layers'] == 1 else 's'}"
-    model = f"{layers} of width {row['heads'] * row['head_dim']:.0f}, {row['heads']:.0f} query heads, {row['dtype']}"
+    model = f"{layers} of width {row['heads'] * row['head_dim']:,.0f}, {row['heads']:.0f} query heads, {row['dtype']}"
     return f"{model}, {'as a CUDA graph' if row['launch'] == 'graph' else 'launched from Python'}"
 
 
-def draw(axes: Axes, rows: pd.DataFrame) -> None:
-    """KV heads from all to one; every line starts at the step with all heads, 1."""
+def draw(axes: Axes, rows: pd.DataFrame, where: str) -> None:
+    """KV heads from one to all; every line ends at the step with all heads, 1."""
     first = rows.iloc[0]
     heads = first["heads"]
-    for column, look in BYTES.items():
-        by_heads = rows.drop_duplicates("kv_heads").sort_values("kv_heads", ascending=False)
-        axes.plot(by_heads["kv_heads"], by_heads[column], color=look.colour, linestyle=look.line, linewidth=1.5)
-    for name, way in ATTENTIONS.items():
+    by_heads = rows.drop_duplicates("kv_heads").sort_values("kv_heads")
+    axes.plot(by_heads["kv_heads"], by_heads["read_bytes"], color=BYTES.colour, linestyle=BYTES.line, linewidth=1.5)
+    for name, way in looked_at():
         of_way = (rows["attention"] == name) | ((rows["attention"] == ALL_HEADS) & (rows["kv_heads"] == heads))
-        times = rows[of_way].sort_values("kv_heads", ascending=False)
+        times = rows[of_way].sort_values("kv_heads")
         if len(times) > 1:
             axes.errorbar(
                 times["kv_heads"],
@@ -137,28 +178,28 @@ def draw(axes: Axes, rows: pd.DataFrame) -> None:
                 color=way.colour,
                 marker=way.marker,
                 markersize=6,
-                linewidth=1.3,
+                linewidth=1.5,
                 elinewidth=1,
                 capsize=2,
             )
-    axes.axhline(1, color=palette.DARK_GREY, linewidth=0.8)
-    counts = sorted(set(rows["kv_heads"]), reverse=True)
+    counts = sorted(set(rows["kv_heads"]))
     axes.set_xscale("log", base=2)
-    axes.set_xlim(heads * 1.3, counts[-1] / 1.3)
+    axes.set_xlim(counts[0] / 1.3, heads * 1.3)
     axes.set_xticks(counts, [f"{count:.0f}" for count in counts])
-    axes.set_xlabel(f"KV heads, of {heads:.0f} query heads")
-    axes.set_yscale("log")
-    axes.yaxis.set(major_locator=FixedLocator(TICKS), minor_locator=NullLocator(), major_formatter="{x:g}")
-    axes.tick_params(labelleft=True)
-    step_ms, cache_percent = 1e3 * first["all_heads_seconds"], 100 * first["cache_share"]
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.set_title(
-        f"batch {first['batch']:.0f}, context {first['context']:,.0f}: cache {cache_percent:.0f} % of the bytes\n"
-        f"all heads: {step_ms:.3g} ms a step, {step_ms / first['batch']:.3g} ms a token",
-        fontsize=9,
+        f"{where}\nbatch {first['batch']:.0f}, context {first['context']:,.0f}: "
+        f"cache {percent(first['cache_share'])} of the bytes",
+        fontsize=8.5,
+        loc="left",
     )
 
 
-def legend(figure) -> None:
-    handles = [Line2D([], [], color=way.colour, marker=way.marker, label=way.long) for way in ATTENTIONS.values()]
-    handles += [Line2D([], [], color=look.colour, linestyle=look.line, label=look.long) for look in BYTES.values()]
-    figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=9)
+def looked_at() -> list[tuple[str, looks.Look]]:
+    return [(name, ATTENTIONS[name]) for name in DRAWN]
+
+
+def legend() -> list[Line2D]:
+    handles = [Line2D([], [], color=way.colour, marker=way.marker, label=NAMES[name])
+               for name, way in looked_at()]  # fmt: skip
+    return [*handles, Line2D([], [], color=BYTES.colour, linestyle=BYTES.line, label="bytes read")]

@@ -1,5 +1,5 @@
-"""Keys and values of one sequence by its length in GiB and GB, by formula; what the CUDA caching allocator adds by its
-rules, and measured points where a machine has them.
+"""Keys and values of one sequence by its length, by formula, below the budget for caches read as GB and as GiB;
+measured points where a machine has them.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator
 
-from postproof.charts import on_machines, palette, plotting
+from postproof.charts import on_machines, plotting
 from postproof.charts.on_machines import Measured
 from postproof.core import tables
 from postproof.llama2.figures.axes import label_tokens, plain_log
-from postproof.llama2.looks import MODELS
-from postproof.published.kv_cache import GB, GIB
+from postproof.llama2.looks import MODELS, READINGS
+from postproof.published.kv_cache import GIB
 
-TABLES = ("llama2/kv_cache_memory",)
+TABLES = ("llama2/kv_cache_memory", "llama2/kv_max_batch")
 MEASURED = ("kv_cache_alloc",)
 MEASURED_NUMBERS = ["sequence", "formula_bytes", "allocated_bytes", "reserved_bytes"]
-SMALLEST = "gpt2_xl"  # of which the post has a ratio
 
 
 def add_arguments(parser) -> None:
@@ -29,30 +29,77 @@ def add_arguments(parser) -> None:
 
 
 def main(args) -> None:
-    table = read(*args.tables)
+    table_file, batches_file = args.tables
+    table = read(table_file)
+    budgets = tables.read(batches_file, TABLES[1]).drop_duplicates("reading").set_index("reading")
     machines = on_machines.read_all(args.measured, ["model"], MEASURED_NUMBERS)
     for machine in machines:
         check_measured(machine, table)
     plotting.style()
-    figure, (left, right) = plt.subplots(1, 2, figsize=(13, 5.4))
-    draw_bytes(left, table)
-    draw_ratio(right, table, machines)
-    figure.suptitle("KV cache of one sequence in float16: K and V of every layer (batch 1)", fontsize=12)
-    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
+    figure, axes = plt.subplots(figsize=(plotting.COLUMN, 5.6))
+    draw_budget(axes, budgets, table)
+    ends = draw_bytes(axes, table)
+    draw_measured(axes, machines)
+    axes.set_yscale("log")
+    plain_log(axes.yaxis)
+    axes.yaxis.set_minor_locator(NullLocator())
+    label_tokens(axes, table["sequence"])
+    axes.set(xlabel="sequence (tokens)", ylabel="GiB of keys and values (logarithmic)")
+    plotting.headed(
+        figure,
+        says(table),
+        "KV cache of one sequence in float16 by the formula, K and V of every layer, batch of one; names: its size at "
+        f"{table['sequence'].max():,} tokens. {allocator(table)} {heading(machines)}",
+        plotting.source(TABLES, "Public configurations, counted; no seeds."),
+    )
+    plotting.name_ends(axes, ends)
     plotting.save(figure, args.out_svg, args.out_png)
+
+
+def says(table: pd.DataFrame) -> str:
+    """The 70B's cache with its own KV heads and with as many as heads, at the largest length."""
+    at = table[table["sequence"] == table["sequence"].max()].set_index("model")
+    tokens = f"{table['sequence'].max():,}"
+    if not {"llama2_70b", "llama2_70b_mha"} <= set(at.index):
+        largest = at["formula_bytes"].idxmax()
+        size = at["formula_bytes"].max() / GIB
+        return f"The cache of {tokens} tokens takes {size:.3g} GiB with {MODELS[largest].long}, the most of all"
+    gqa, mha = (at.loc[model, "formula_bytes"] for model in ("llama2_70b", "llama2_70b_mha"))
+    own, all_heads = (at.loc[model, "kv_heads"] for model in ("llama2_70b", "llama2_70b_mha"))
+    change = f"{mha / gqa:.3g} times less than" if gqa < mha else "no less than"
+    return (
+        f"The cache of {tokens} tokens takes {gqa / GIB:.3g} GiB with the {own} KV heads of Llama 2 70B, {change} the "
+        f"{mha / GIB:.3g} GiB with {all_heads}"
+    )
+
+
+def allocator(table: pd.DataFrame) -> str:
+    """What torch would hold beyond the formula, by its allocator's rules."""
+    excess = table["allocated_ratio"].max() - 1
+    if excess <= 0:
+        return "By its rules torch's CUDA allocator adds nothing."
+    most = table.loc[table["allocated_ratio"].idxmax()]
+    return (
+        f"By its rules torch's CUDA allocator adds {plotting.percent(excess, 1)} at most "
+        f"({MODELS[most['model']].short}, {most['sequence']:,} tokens)."
+    )
+
+
+def heading(machines: list[Measured]) -> str:
+    return "Circles: measured, " + "; ".join(machine.heading(200) for machine in machines) + "." if machines else ""
 
 
 def read(path: Path) -> pd.DataFrame:
     """The table of llama2.kv_cache_memory.
 
-    Raises ArtefactError when it is not of its schema, a model is missing, or an identity does not hold.
+    Raises ArtefactError when it is not of its schema, or an identity does not hold.
     """
-    table = tables.read(path, *TABLES)
+    table = tables.read(path, TABLES[0])
     formula = 2 * table["batch"] * table["layers"] * table["sequence"] * table["kv_heads"] * table["head_dim"] * 2
     ratios = [(table[f"{kind}_bytes"] / table["formula_bytes"], table[f"{kind}_ratio"])
               for kind in ("allocated", "reserved")]  # fmt: skip
     identities = {
-        "models are known": set(table["model"]) <= MODELS.keys() and SMALLEST in set(table["model"]),
+        "models are known": set(table["model"]) <= MODELS.keys(),
         "bytes are 2 B L T G d x 2": (table["formula_bytes"] == formula).all(),
         "tensors hold the bytes": (table["tensors"] * table["tensor_bytes"] == table["formula_bytes"]).all(),
         "formula <= allocated <= reserved": (
@@ -76,56 +123,37 @@ def check_measured(machine: Measured, table: pd.DataFrame) -> None:
     )
 
 
-def draw_bytes(axes: Axes, table: pd.DataFrame) -> None:
+def draw_budget(axes: Axes, budgets: pd.DataFrame, table: pd.DataFrame) -> None:
+    """The budget in bytes, read in both ways."""
+    for reading, row in budgets.iterrows():
+        size = row["budget_bytes"] / GIB
+        axes.axhline(size, color=READINGS[reading].colour, linestyle=READINGS[reading].line, linewidth=1.2)
+        side = {"GiB": (0, 4, "bottom"), "GB": (0, -4, "top")}[reading]
+        axes.annotate(f"budget read as {row['budget']:g} {reading}", (table["sequence"].min(), size), side[:2],
+                      textcoords="offset points", va=side[2], size=plotting.SMALL_POINTS,
+                      color=READINGS[reading].colour)  # fmt: skip
+
+
+def draw_bytes(axes: Axes, table: pd.DataFrame) -> list[tuple[float, float, str, str]]:
+    """A line per model, a mark at each doubling. Returns where the lines end and what they are called."""
+    ends = []
     for model, variant in MODELS.items():
-        rows = table[table["model"] == model]
+        rows = table[table["model"] == model].sort_values("sequence")
         if rows.empty:
             continue
         doublings = rows[np.log2(rows["sequence"]) % 1 == 0]
-        axes.plot(rows["sequence"], rows["formula_bytes"] / GIB, color=variant.colour, linewidth=1.5)
+        axes.plot(rows["sequence"], rows["formula_bytes"] / GIB, color=variant.colour, linewidth=1.8)
         axes.plot(doublings["sequence"], doublings["formula_bytes"] / GIB, color=variant.colour, marker=variant.marker,
-                  linestyle="none", label=variant.long)  # fmt: skip
+                  markersize=5, linestyle="none")  # fmt: skip
         last = rows.iloc[-1]
-        # The lines of the 70B and of GPT-2 XL end close together.
-        up = {"llama2_7b": 3, "gpt2_xl": -6, "llama2_70b": 2}.get(model, 0)
-        gib, gb = (last["formula_bytes"] / unit for unit in (GIB, GB))
-        axes.annotate(f"{gib:.3f} GiB = {gb:.3f} GB", (last["sequence"], gib), (9, up), textcoords="offset points",
-                      va="center", fontsize=9)  # fmt: skip
-    axes.set_yscale("log")
-    plain_log(axes.yaxis)
-    label_tokens(axes, table["sequence"], room=3.2)
-    axes.set(xlabel="sequence (tokens)", ylabel="GiB of keys and values (logarithmic)")
-    axes.set_title("By the formula; the largest length in both units", fontsize=10)
+        size = last["formula_bytes"] / GIB
+        name = f"{variant.short}: {size:.3f} GiB"
+        ends.append((last["sequence"], size, name, variant.colour))
+    return ends
 
 
-def draw_ratio(axes: Axes, table: pd.DataFrame, machines: list[Measured]) -> None:
-    """A stem where the allocator holds more than the formula says, a small mark where it holds just that."""
-    for index, (model, variant) in enumerate(MODELS.items()):
-        rows = table[table["model"] == model]
-        x = rows["sequence"] * (1 + 0.01 * (index - 2))  # apart, so that equal ratios show
-        above = rows["allocated_bytes"] > rows["formula_bytes"]
-        axes.vlines(x[above], 1, rows["allocated_ratio"][above], color=variant.colour, linewidth=1)
-        axes.plot(x[above], rows["allocated_ratio"][above], color=variant.colour, marker=variant.marker, markersize=6,
-                  linestyle="none")  # fmt: skip
-        axes.plot(x[~above], rows["allocated_ratio"][~above], color=variant.colour, marker="|", markersize=5,
-                  linestyle="none")  # fmt: skip
-        for machine in machines:
-            found = machine.table[machine.table["model"] == model]
-            axes.plot(found["sequence"] * (1 + 0.01 * (index - 2)), found["allocated_bytes"] / found["formula_bytes"],
-                      linestyle="none", marker="o", markersize=10, markerfacecolor="none",
-                      color=variant.colour)  # fmt: skip
-    smallest = table[table["model"] == SMALLEST].iloc[0]
-    level, tensors = smallest["one_tensor_more_ratio"], int(smallest["tensors"])
-    axes.axhline(level, color=palette.DARK_GREY, linestyle=":", linewidth=1.2)
-    top = max(table["allocated_ratio"].max(), level)
-    axes.annotate(f"{MODELS[SMALLEST].short} with one tensor\nmore alive, {tensors + 1} for {tensors}: {level:.3f}",
-                  (table["sequence"].min(), level), (0, 4), textcoords="offset points", fontsize=9)  # fmt: skip
-    label_tokens(axes, table["sequence"])
-    axes.set(xlabel=f"sequence (tokens; every {table['sequence'].min()} of them; dashes on the line: nothing added)",
-             ylabel="memory_allocated() over the formula",
-             ylim=(1 - 0.04 * (top - 1), top + 0.12 * (top - 1)))  # fmt: skip
-    axes.grid(axis="x", visible=False)
-    note = "not measured: no table from a CUDA device is at hand"
-    if machines:
-        note = "\n".join(["circles: measured", *(machine.heading(70) for machine in machines)])
-    axes.set_title(f"What the CUDA caching allocator adds, by its rules\n({note})", fontsize=10)
+def draw_measured(axes: Axes, machines: list[Measured]) -> None:
+    for machine in machines:
+        for model, rows in machine.table.groupby("model"):
+            axes.plot(rows["sequence"], rows["allocated_bytes"] / GIB, linestyle="none", marker="o", markersize=10,
+                      markerfacecolor="none", color=MODELS[model].colour)  # fmt: skip

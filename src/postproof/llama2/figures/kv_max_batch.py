@@ -1,5 +1,5 @@
-"""Whole sequences whose keys and values fit into the post's budget, read as GB and as GiB: over their length, and at
-the length of the post's numbers.
+"""Whole sequences whose keys and values fit into the post's budget, read as GB and as GiB, at the length of the post's
+numbers.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 
 from postproof.charts import plotting
 from postproof.core import tables
-from postproof.llama2.figures.axes import count_axis, label_tokens, of_reading, plain_log
+from postproof.llama2.figures.axes import of_reading, plain_log
 from postproof.llama2.looks import MODELS, READINGS
 
 TABLES = ("llama2/kv_max_batch", "llama2/kv_posted_batch")
 POSTED = ["max_batch_gb", "max_batch_gib"]
+NONE = 0.5  # where a logarithmic axis shows that not even one fits
 
 
 def add_arguments(parser) -> None:
@@ -25,23 +25,35 @@ def add_arguments(parser) -> None:
 
 
 def main(args) -> None:
-    table, posted = read(*args.tables)
-    budget = table["budget"].iloc[0]
+    _, posted = read(*args.tables)
     plotting.style()
-    figure, (left, right) = plt.subplots(1, 2, figsize=(13, 5.2))
-    draw_lengths(left, table)
-    draw_posted(right, posted)
-    figure.suptitle(
-        f"Whole sequences whose KV cache fits into a budget of {budget:g} GB or {budget:g} GiB "
-        "(float16, no weights counted)",
-        fontsize=12,
+    figure, axes = plt.subplots(figsize=(plotting.COLUMN, 4.4))
+    draw(axes, posted)
+    budget = f"{posted['budget'].iloc[0]:g}"
+    plotting.headed(
+        figure,
+        says(posted),
+        f"Whole sequences of {posted['sequence'].iloc[0]:,} tokens whose KV caches fit into {budget} GB (hollow, a GB "
+        f"being a billion bytes) and into {budget} GiB (filled), in float16; no weights counted.",
+        plotting.source(TABLES, "Public configurations, counted; no seeds."),
     )
-    handles, labels = left.get_legend_handles_labels()
-    handles += [Line2D([], [], color=look.colour, marker=look.marker, **of_reading(name))
-                for name, look in READINGS.items()]  # fmt: skip
-    figure.legend(handles=handles, labels=[*labels, *(f"{budget:g} {reading}" for reading in READINGS)],
-                  loc="outside lower center", ncols=4, fontsize=9)  # fmt: skip
     plotting.save(figure, args.out_svg, args.out_png)
+
+
+def says(posted: pd.DataFrame) -> str:
+    """What the two readings of the budget make of the 70B, with its own KV heads and with as many as heads."""
+    of, budget = posted.set_index("model")[POSTED], f"{posted['budget'].iloc[0]:g}"
+    if not {"llama2_70b", "llama2_70b_mha"} <= set(of.index):
+        apart = (of["max_batch_gib"] - of["max_batch_gb"]).idxmax()
+        (gb, gib), name = of.loc[apart], MODELS[apart].short
+        return f"{budget} GiB hold {gib:,} sequences with {name}, {budget} GB {gb if gb != gib else 'as many'}"
+    (gqa_gb, gqa_gib), (mha_gb, mha_gib) = (of.loc[model] for model in ("llama2_70b", "llama2_70b_mha"))
+    if (gqa_gb, mha_gb) == (gqa_gib, mha_gib):
+        return f"Llama 2 70B serves {gqa_gib:,} sequences in {budget} GB or GiB, as MHA {mha_gib:,}"
+    return (
+        f"Llama 2 70B serves {gqa_gib:,} sequences in {budget} GiB and {gqa_gb:,} in {budget} GB; as MHA it would be "
+        f"{mha_gib:,} and {mha_gb:,}"
+    )
 
 
 def read(path: Path, posted_path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -72,37 +84,20 @@ def read(path: Path, posted_path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     return table, posted
 
 
-def draw_lengths(axes: Axes, table: pd.DataFrame) -> None:
-    for model, variant in MODELS.items():
-        for reading in READINGS:
-            rows = table[(table["model"] == model) & (table["reading"] == reading)].sort_values("sequence")
-            if not rows.empty:
-                axes.plot(rows["sequence"], rows["max_batch"], color=variant.colour, marker=variant.marker,
-                          markersize=5, linewidth=1, label=variant.long if reading == "GiB" else None,
-                          **of_reading(reading))  # fmt: skip
-    label_tokens(axes, table["sequence"])
-    count_axis(axes, table["max_batch"].max())
-    axes.set(xlabel="sequence (tokens)", ylabel="sequences at once (logarithmic; 0: not even one)")
-    axes.set_title("Over the length of the sequences", fontsize=10)
-
-
-def draw_posted(axes: Axes, posted: pd.DataFrame) -> None:
-    """At the posted length, the readings side by side, with the numbers."""
+def draw(axes: Axes, posted: pd.DataFrame) -> None:
+    """The readings side by side, with the numbers."""
     models = [model for model in MODELS if model in set(posted["model"])]
     for y, model in enumerate(models):
         (low, high), variant = posted.set_index("model").loc[model, POSTED], MODELS[model]
-        axes.hlines(y, max(low, 0.5), max(high, 0.5), color=variant.colour, linewidth=2)
+        axes.hlines(y, max(low, NONE), max(high, NONE), color=variant.colour, linewidth=2)
         for reading, value, side, place in (("GB", low, -9, "right"), ("GiB", high, 9, "left")):
             look = of_reading(reading) | {"linestyle": "none"}
-            axes.plot(max(value, 0.5), y, color=variant.colour, marker=variant.marker, markersize=8, **look)
-            axes.annotate(f"{value:g} ({reading})", (max(value, 0.5), y), (side, 0), textcoords="offset points",
-                          ha=place, va="center", fontsize=9)  # fmt: skip
+            axes.plot(max(value, NONE), y, color=variant.colour, marker=variant.marker, markersize=8, **look)
+            axes.annotate(f"{value:,} ({reading})", (max(value, NONE), y), (side, 0), textcoords="offset points",
+                          ha=place, va="center", size=9)  # fmt: skip
     axes.set_yticks(range(len(models)), [MODELS[model].short for model in models])
-    axes.invert_yaxis()
     axes.set_xscale("log")
     plain_log(axes.xaxis)
-    axes.set(xlabel="sequences at once (logarithmic)", xlim=(0.3, 5 * posted[POSTED].max(axis=None)))
+    axes.set(xlabel="sequences at once (logarithmic)", xlim=(0.35, 4 * max(posted[POSTED].max(axis=None), 1)))
     axes.set_ylim(len(models) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)
-    sequence, budget = posted["sequence"].iloc[0], posted["budget"].iloc[0]
-    axes.set_title(f'At {sequence:,} tokens: what the reading of "{budget:g} GB" decides', fontsize=10)

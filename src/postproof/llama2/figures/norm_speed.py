@@ -1,8 +1,8 @@
-"""Measured: time of RMSNorm relative to LayerNorm by width, and the share of a block's time that its two norms take.
+"""Measured: time of RMSNorm relative to LayerNorm by width, in the numbers in which the machine's block was timed.
 
 A row per machine. Each ratio is to torch's LayerNorm run in the same way, which was timed in turn with it. Where a
 machine replayed kernels as a CUDA graph, those are drawn: launches from Python would hide them at small widths. The
-share is the most of a block's time that any other norm could save.
+heading says which share of a block's time its two norms take: the most that any other norm could save.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from postproof.charts import on_machines, palette, plotting
 from postproof.charts.on_machines import Measured
+from postproof.charts.plotting import percent
 from postproof.core.errors import ArtefactError
 from postproof.llama2 import looks
 
@@ -25,6 +26,12 @@ WAYS = {
     ("eager", "rms_module"): looks.LOOKS["eager"],
     ("compiled", "rms_module"): looks.LOOKS["compiled"],
     ("compiled", "rms_plain"): looks.LOOKS["plain"],
+}
+# Short enough for half a column.
+NAMES = {
+    ("eager", "rms_module"): "eager: torch.nn's",
+    ("compiled", "rms_module"): "compiled: torch.nn's",
+    ("compiled", "rms_plain"): "compiled: five lines",
 }
 LAYER, RMS = "layer_module", "rms_module"
 NORMS = looks.among(LAYER, RMS)
@@ -44,26 +51,63 @@ def add_arguments(parser) -> None:
 def main(args) -> None:
     machines = on_machines.read_all(args.measured, LABELS, ["rows", "width", *SECONDS])
     panels = [(machine, ratios(machine), shares(machine)) for machine in machines]
-    panels = [panel for panel in panels if len(panel[1]) or len(panel[2])]
+    panels = [(machine, of_one_dtype(of_machine, share), share) for machine, of_machine, share in panels
+              if len(of_machine) or len(share)]  # fmt: skip
     if not panels:
         raise ArtefactError("no machine has a LayerNorm to compare with", remedy=on_machines.REMEDY)
+    passes = list(PASSES) if len(panels) <= len(PASSES) else list(PASSES)[:1]
     plotting.style()
-    figure = plt.figure(figsize=(15, 1.9 + 3.3 * len(panels)))
-    rows = figure.subfigures(len(panels), 1, squeeze=False)[:, 0]
+    size = (plotting.COLUMN, 2.6 + 2.7 * len(panels))
+    figure, grid = plt.subplots(len(panels), len(passes), figsize=size, squeeze=False)
     low, high = 0.8, 1.25
     for _, of_machine, _ in panels:
         low, high = min(low, of_machine["low"].min() / 1.1), max(high, of_machine["high"].max() * 1.1)
-    for (machine, of_machine, share), row in zip(panels, rows):
-        *columns, last = row.subplots(1, 5, width_ratios=[1, 1, 1, 1, 1.25])
-        for axes, (dtype, what) in zip(columns, [(dtype, what) for dtype in DTYPES for what in PASSES]):
-            draw_ratios(axes, of_machine[(of_machine["dtype"] == dtype) & (of_machine["what"] == what)], (low, high))
-            axes.set_title(f"{dtype}, {PASSES[what]}", fontsize=9)
-        columns[0].set_ylabel("RMSNorm / LayerNorm\n(log scale, below 1 RMSNorm is faster)")
-        draw_shares(last, share)
-        row.suptitle(f"{machine.heading(200)}\n{describe(of_machine)}", fontsize=9)
-    figure.suptitle("Measured time of RMSNorm relative to LayerNorm, and what both take of a Llama block", fontsize=12)
-    legend(figure)
+    for (machine, of_machine, _), row in zip(panels, grid):
+        for axes, what in zip(row, passes):
+            draw_ratios(axes, of_machine[of_machine["what"] == what], (low, high))
+            title = f"{machine.device_name}, {machine.threads} thread{'s' * (machine.threads > 1)}\n{PASSES[what]}"
+            axes.set_title(title, fontsize=8.5, loc="left")
+        row[0].set_ylabel("times LayerNorm's time\n(logarithmic)")
+    for axes in grid[-1]:
+        axes.set_xlabel("features of a token (logarithmic)")
+    grid[0][0].legend(handles=legend(), loc="best", fontsize=plotting.SMALL_POINTS, borderaxespad=0.1)
+    plotting.headed(
+        figure,
+        says(panels),
+        "Time of RMSNorm over that of LayerNorm run alike, medians with quartiles; below 1 RMSNorm is faster. Heading: "
+        "torch.nn's norms at the largest width, and the share of a block's time forward. "
+        f"{'; '.join(dict.fromkeys(describe(of_machine) for _, of_machine, _ in panels))}.",
+        f"Measured: {'; '.join(machine.heading(200) for machine, _, _ in panels)}. "
+        f"Source: data/measured/{MEASURED[0]}.",
+    )
     plotting.save(figure, args.out_svg, args.out_png)
+
+
+def of_one_dtype(of_machine: pd.DataFrame, share: pd.DataFrame) -> pd.DataFrame:
+    """The ratios in the numbers in which the block was timed, or in the first of DTYPES that there is."""
+    wanted = [*share["dtype"].unique(), *DTYPES]
+    dtype = next((dtype for dtype in wanted if dtype in set(of_machine["dtype"])), None)
+    return of_machine[of_machine["dtype"] == dtype]
+
+
+def says(panels: list[tuple[Measured, pd.DataFrame, pd.DataFrame]]) -> str:
+    """The compiled ratios at the largest width, forward and with the backward pass, and what two norms take at most."""
+    rows = pd.concat([of_machine for _, of_machine, _ in panels])
+    rows = rows[(rows["code"] == "compiled") & (rows["norm"] == RMS)]
+    rows = rows[rows["width"] == rows["width"].max()]
+    times = {}
+    for what, of_pass in rows.groupby("what")["ratio"]:
+        least, most = f"{of_pass.min():.2f}", f"{of_pass.max():.2f}"
+        times[what] = least if least == most else f"{least} to {most}"
+    said = [f"{times[what]} times{whose} {name}" for what, name, whose in
+            (("forward", "forward", " LayerNorm's time"), ("forward_backward", "with the backward pass", ""))
+            if what in times]  # fmt: skip
+    sentences = [f"Compiled, RMSNorm takes {' and '.join(said)}"] if said else []
+    share = pd.concat([share for _, _, share in panels])
+    if len(share):
+        sentences.append(f"the two norms of a block are at most {percent(share['share'].max(), 1)} of its time")
+    sentence = "; ".join(sentences) or "RMSNorm relative to LayerNorm, not compiled"
+    return sentence[0].upper() + sentence[1:]
 
 
 def ratios(machine: Measured) -> pd.DataFrame:
@@ -113,15 +157,17 @@ def launched(rows: pd.DataFrame) -> pd.DataFrame:
 
 def describe(rows: pd.DataFrame) -> str:
     if rows.empty:
-        return "no norm could be compared"
+        return "no norm alone could be compared"
     how = {"graph": "kernels alone, as a CUDA graph", "python": "launched from Python"}[rows["launch"].iloc[0]]
-    return f"{rows['rows'].iloc[0]:,.0f} tokens, {how}"
+    return f"{rows['rows'].iloc[0]:,.0f} tokens in {rows['dtype'].iloc[0]}, {how}"
 
 
 def draw_ratios(axes: Axes, rows: pd.DataFrame, limits: tuple[float, float]) -> None:
     """Ratio by width, a line per way; bars are quartiles of RMSNorm."""
     if rows.empty:
-        axes.set_axis_off()
+        axes.text(0.5, 0.5, "no norm alone was timed", transform=axes.transAxes, ha="center",
+                  size=plotting.SMALL_POINTS)  # fmt: skip
+        axes.set(xticks=[], yticks=[])
         return
     for (code, norm), way in WAYS.items():
         line = rows[(rows["code"] == code) & (rows["norm"] == norm)].sort_values("width")
@@ -132,43 +178,19 @@ def draw_ratios(axes: Axes, rows: pd.DataFrame, limits: tuple[float, float]) -> 
             color=way.colour,
             marker=way.marker,
             markersize=5,
-            linewidth=1.3,
+            linewidth=1.5,
             elinewidth=1,
             capsize=2,
         )
     axes.axhline(1, color=palette.DARK_GREY, linewidth=1)
-    axes.set(xscale="log", yscale="log", ylim=limits, xlabel="features of a token (log scale)")
+    axes.set(xscale="log", yscale="log", ylim=limits)
     widths = sorted(set(rows["width"]))
     axes.set_xlim(widths[0] / 1.4, widths[-1] * 1.4)
-    axes.set_xticks(widths, [f"{width:.0f}" for width in widths], fontsize=8)
+    axes.set_xticks(widths, [f"{width:,.0f}" for width in widths])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set(major_locator=FixedLocator(TICKS), minor_locator=NullLocator(), major_formatter="{x:g}")
 
 
-def draw_shares(axes: Axes, rows: pd.DataFrame) -> None:
-    """A bar per code and norm, with its number."""
-    if rows.empty:
-        axes.set_axis_off()
-        return
-    bars = [(code, norm) for code in ("eager", "compiled") for norm in NORMS]
-    percent = 100 * rows.set_index(["code", "norm"])["share"]
-    present = [bar for bar in bars if bar in percent.index]
-    for y, bar in enumerate(present):
-        axes.barh(y, percent[bar], color=NORMS[bar[1]].colour, height=0.6)
-        axes.annotate(f"{percent[bar]:.2g} %", (percent[bar], y), (4, 0), textcoords="offset points", va="center")
-    axes.set_yticks(range(len(present)), [f"{NORMS[norm].short},\n{code}" for code, norm in present], fontsize=8)
-    axes.set_ylim(len(present) - 0.5, -0.5)
-    axes.set_xlim(0, 1.35 * percent.max())
-    axes.set_xlabel("share of the block's time (%)")
-    axes.grid(axis="y", visible=False)
-    first = rows.iloc[0]
-    size = f"width {first['width']:.0f}, {first['rows']:,.0f} tokens, {first['dtype']}"
-    axes.set_title(f"two norms in a block, forward: the\nmost that can be gained\n({size})", fontsize=9)
-
-
-def legend(figure) -> None:
-    handles = [
-        Line2D([], [], color=way.colour, marker=way.marker, markersize=5, label=way.long) for way in WAYS.values()
-    ]
-    handles.append(Line2D([], [], color=palette.DARK_GREY, linewidth=1, label="as long as LayerNorm"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=9)
+def legend() -> list[Line2D]:
+    return [Line2D([], [], color=way.colour, marker=way.marker, markersize=5, label=NAMES[key])
+            for key, way in WAYS.items()]  # fmt: skip

@@ -19,6 +19,7 @@ from matplotlib.lines import Line2D
 from postproof.charts import plotting
 from postproof.core import tables
 from postproof.core.errors import ArtefactError
+from postproof.llama2.figures.axes import plain_log
 from postproof.llama2.looks import CURVES
 
 TABLES = ("llama2/rope_decay",)
@@ -30,6 +31,14 @@ SCORES = {
     "sinusoidal_added": "|q·k|",
 }
 
+# Short enough for half a column.
+NAMES = {
+    "rope_independent": "RoPE, q and k independent",
+    "rope_same": "RoPE, k = q",
+    "sinusoidal_renormalised": "sinusoids, renormalised",
+    "sinusoidal_added": "sinusoids, only added",
+}
+
 
 def add_arguments(parser) -> None:
     plotting.add_arguments(parser, TABLES)
@@ -38,36 +47,45 @@ def add_arguments(parser) -> None:
 def main(args) -> None:
     table = read(*args.tables)
     plotting.style()
-    figure, (linear, logarithmic) = plt.subplots(1, 2, figsize=(12.5, 5.8))
+    figure, (linear, logarithmic) = plt.subplots(1, 2, figsize=(plotting.COLUMN, 5.4))
     for axes in (linear, logarithmic):
         for curve, rows in table.groupby("curve"):
             if axes is logarithmic or curve != "sinusoidal_added":
                 draw(axes, curve, rows)
         axes.set(xlabel="distance of key from query (tokens)", xlim=(0, table["distance"].max()))
-    linear.set(ylabel=f"mean score of unit vectors of {features(table)} features", ylim=(0, None))
-    linear.set_title("linear axis, as posted", fontsize=10)
-    expected = table[(table["seed"] == table["seed"].iloc[0]) & (table["distance"] == 0)].set_index("curve")["expected"]
-    linear.annotate(
-        "renormalised sinusoids have the curve of k = q,\n"
-        f"times {expected['sinusoidal_renormalised']:.3f}, with q and k independent",
-        (0.98, 0.9), xycoords="axes fraction", ha="right", va="top", fontsize=9,
-    )  # fmt: skip
-    logarithmic.set(yscale="log", ylim=(0.03, 100))
-    logarithmic.set_yticks([0.03, 0.1, 0.3, 1, 3, 10, 30, 100])
-    logarithmic.yaxis.set_major_formatter("{x:g}")
+    linear.set(ylabel="mean score of unit vectors", ylim=(0, 1.08 * table.loc[on_linear(table), "score"].max()))
+    linear.set_title("linear axis", fontsize=10, loc="left")
+    logarithmic.set(yscale="log", ylim=(table["score"].min() / 1.5, 3 * table["score"].max()))
+    plain_log(logarithmic.yaxis)
     logarithmic.minorticks_off()
-    logarithmic.set_title("logarithmic axis, as posted; with room for sinusoids that are only added", fontsize=10)
-    constant = table.loc[table["curve"] == "rope_independent", "expected"].iloc[0]
-    figure.suptitle(
-        f"Rotation alone makes no decay: independent q and k score {constant:.4f} on average at every distance.\n"
-        "Decay shows where k holds what q holds: the same content (k = q), or the same sinusoids added to both"
-    )
+    logarithmic.set_title("logarithmic axis", fontsize=10, loc="left")
+    linear.legend(handles=handles(), loc="upper right", bbox_to_anchor=(1.03, 1.03), fontsize=plotting.SMALL_POINTS)
     seeds, draws = table["seed"].nunique(), table["draws"].iloc[0]
-    figure.legend(
-        handles=handles(), loc="outside lower center", ncols=4, fontsize=9, title_fontsize=9,
-        title=f"thick: expectation; thin: means of {draws} draws, {seeds} seeds; band: where 95 % of such means are",
-    )  # fmt: skip
+    plotting.headed(
+        figure,
+        says(table),
+        f"Score of q and k, unit vectors of {features(table)} features. Thick: expectation; thin: means of {draws:,} "
+        f"draws, {seeds} seed{'s' * (seeds > 1)}; band: 95 % of such means. RoPE's curve with k = q lies on "
+        "that of the renormalised sinusoids; that of sinusoids only added has room on the right alone.",
+        plotting.source(TABLES, f"Random unit vectors, {seeds} seed{'s' * (seeds > 1)}."),
+    )
     plotting.save(figure, args.out_svg, args.out_png)
+
+
+def on_linear(table: pd.DataFrame) -> pd.Series:
+    return table["curve"] != "sinusoidal_added"
+
+
+def says(table: pd.DataFrame) -> str:
+    """That rotation alone gives one score at every distance, and what the sinusoidal curve does."""
+    expected = table.groupby(["curve", "distance"])["expected"].first()
+    constant = expected["rope_independent"].iloc[0]
+    first, last = expected["sinusoidal_renormalised"].iloc[[0, -1]]
+    moves = "falls, from" if last < first else "does not fall: from"
+    return (
+        f"With RoPE independent q and k score {constant:.3f} on average at every distance; the curve with sinusoids "
+        f"{moves} {first:.2f} to {last:.2f}"
+    )
 
 
 def draw(axes: Axes, curve: str, rows: pd.DataFrame) -> None:
@@ -87,9 +105,10 @@ def draw(axes: Axes, curve: str, rows: pd.DataFrame) -> None:
 
 def handles() -> list[Line2D]:
     return [
-        Line2D([], [], color=look.colour, linestyle=look.line, linewidth=2.5, label=f"{look.long}: {SCORES[curve]}")
+        Line2D([], [], color=look.colour, linestyle=look.line, linewidth=3.5 if "renorm" in curve else 2,
+               label=f"{NAMES[curve]}: {SCORES[curve]}")
         for curve, look in CURVES.items()
-    ]
+    ]  # fmt: skip
 
 
 def features(table: pd.DataFrame) -> int:

@@ -1,5 +1,5 @@
-"""Three pairs of one real vector at several positions; q and k moved on together, which leaves their product as it is;
-scores at all positions against their distance, rotated and with sinusoids added.
+"""The fastest and the slowest pair of one real vector at several positions; q and k moved on together, which leaves
+their product as it is; scores at all positions against their distance, rotated and with sinusoids added.
 """
 
 from __future__ import annotations
@@ -29,16 +29,35 @@ def add_arguments(parser) -> None:
 
 def main(args) -> None:
     arrows, scores = read(*args.tables)
-    plotting.style()
-    figure = plt.figure(figsize=(12.5, 8.4))
-    grid = figure.add_gridspec(2, 6)
     turning = arrows[arrows["part"] == "turning"]
-    for index, (pair, rows) in enumerate(turning.groupby("pair")):
-        draw_turning(figure.add_subplot(grid[0, 2 * index : 2 * index + 2]), pair, rows)
-    draw_identity(figure.add_subplot(grid[1, :3]), arrows)
-    draw_scores(figure.add_subplot(grid[1, 3:]), scores)
-    figure.suptitle("RoPE turns each pair of features by position × rate; a score then depends on distance only")
+    shown = sorted({turning["pair"].min(), turning["pair"].max()})
+    plotting.style()
+    figure = plt.figure(figsize=(plotting.COLUMN, 8.6))
+    grid = figure.add_gridspec(2, 2, height_ratios=[1, 1.05])
+    for column, pair in enumerate(shown):
+        draw_turning(figure.add_subplot(grid[0, column]), pair, turning[turning["pair"] == pair])
+    draw_identity(figure.add_subplot(grid[1, 0]), arrows)
+    draw_scores(figure.add_subplot(grid[1, 1]), scores)
+    tokens = scores["query_position"].nunique()
+    plotting.headed(
+        figure,
+        says(scores),
+        "Above: one pair of features of q; numbers are positions. Below left: q and k of one pair, and both moved on "
+        f"(dashed). Below right: one q at each of {tokens} positions, one k at it and each before; line: R(m − n)q·k, "
+        "from the distance alone.",
+        plotting.source(TABLES, "One query and one key of a seeded draw."),
+    )
     plotting.save(figure, args.out_svg, args.out_png)
+
+
+def says(scores: pd.DataFrame) -> str:
+    """How far scores of one distance lie apart, rotated and with sinusoids added."""
+    apart = scores.groupby("distance")[["rope", "sinusoidal"]].agg(np.ptp).max()
+    largest = scores[["rope", "sinusoidal"]].abs().max()
+    rope = "one score for each distance"
+    if apart["rope"] > 1e-6 * largest["rope"]:
+        rope = f"scores up to {apart['rope']:.2g} apart at one distance"
+    return f"RoPE gives {rope}; with sinusoids added, scores of one distance are up to {apart['sinusoidal']:.3g} apart"
 
 
 def draw_turning(axes: Axes, pair: int, rows: pd.DataFrame) -> None:
@@ -46,7 +65,7 @@ def draw_turning(axes: Axes, pair: int, rows: pd.DataFrame) -> None:
     rows = rows.sort_values("position")
     reach = np.hypot(rows["x"], rows["y"]).max()
     axes.add_patch(plt.Circle((0, 0), reach, fill=False, color=palette.LIGHT_GREY, linewidth=1))
-    shades = matplotlib.colormaps["cividis_r"](np.linspace(0.1, 1, len(rows)))
+    shades = matplotlib.colormaps["cividis_r"](np.linspace(0.4, 1, len(rows)))
     angles = np.unwrap(np.arctan2(rows["y"], rows["x"]))
     for row, shade in zip(rows.itertuples(), shades):
         arrow(axes, row.x, row.y, shade)
@@ -61,11 +80,17 @@ def draw_turning(axes: Axes, pair: int, rows: pd.DataFrame) -> None:
     for label, angle in labels.items():
         distance = (1.12 if len(labels) > 1 else 1.3) * reach
         axes.text(
-            distance * np.cos(angle), distance * np.sin(angle), label, ha="center", va="center", fontweight="bold"
+            distance * np.cos(angle),
+            distance * np.sin(angle),
+            label,
+            ha="center",
+            va="center",
+            fontweight="bold",
+            size=plotting.SMALL_POINTS,
         )
     axes.set(xlim=(-1.4 * reach, 1.4 * reach), ylim=(-1.4 * reach, 1.4 * reach), aspect="equal")
-    axes.set(xlabel=f"feature {2 * pair} of q", ylabel=f"feature {2 * pair + 1} of q")
-    axes.set_title(f"pair {pair}: {step:.2g} rad per token\n(numbers: positions)", fontsize=10)
+    axes.set(xlabel=f"feature {2 * pair} of q", ylabel=f"feature {2 * pair + 1} of q", xticks=[0], yticks=[0])
+    axes.set_title(f"pair {pair}: {step:.2g} rad per token", fontsize=10, loc="left")
 
 
 def draw_identity(axes: Axes, arrows: pd.DataFrame) -> None:
@@ -79,7 +104,7 @@ def draw_identity(axes: Axes, arrows: pd.DataFrame) -> None:
             scale = (length + 0.16 * longest) / length
             axes.text(
                 scale * row["x"], scale * row["y"], f"{vector} at {row['position']}",
-                color=palette.BLACK, ha="center", va="center", fontsize=9,
+                color=palette.BLACK, ha="center", va="center", fontsize=plotting.SMALL_POINTS,
             )  # fmt: skip
         q, k = (complex(*rows.loc[vector, ["x", "y"]]) for vector in ("q", "k"))
         between = np.degrees(np.angle(q / k))
@@ -90,35 +115,26 @@ def draw_identity(axes: Axes, arrows: pd.DataFrame) -> None:
             Arc((0, 0), radius, radius, theta1=ends[0], theta2=ends[1], color=palette.BLACK, linestyle=style)
         )
     pair, dot = int(rows["pair"].iloc[0]), (q * np.conj(k)).real
-    axes.set(xlim=(-1.9 * longest, 1.9 * longest), ylim=(-1.25 * longest, 1.25 * longest), aspect="equal")
-    axes.set(xlabel=f"feature {2 * pair}", ylabel=f"feature {2 * pair + 1}")
-    axes.set_title(
-        f"q and k both moved on (dashed) by as many tokens, pair {pair}:\n"
-        f"both times {abs(between):.0f}° apart, both times q·k = {f'{dot:.3f}'.replace('-', '−')}",
-        fontsize=10,
-    )
+    axes.set(xlim=(-1.5 * longest, 1.5 * longest), ylim=(-1.4 * longest, 1.4 * longest), aspect="equal")
+    axes.set(xlabel=f"feature {2 * pair}", ylabel=f"feature {2 * pair + 1}", xticks=[0], yticks=[0])
+    product = f"{dot:.3f}".replace("-", "−")
+    axes.set_title(f"here and moved on: {abs(between):.0f}° apart,\nq·k = {product}", fontsize=10, loc="left")
 
 
 def draw_scores(axes: Axes, scores: pd.DataFrame) -> None:
-    tokens = int(scores["query_position"].max()) + 1
     for column, curve, size in (("sinusoidal", "sinusoidal_added", 12), ("rope", "rope_independent", 26)):
         look = CURVES[curve]
         axes.scatter(
             scores["distance"], scores[column], color=look.colour, marker=look.marker, s=size, linewidth=0,
             alpha=0.55 if column == "sinusoidal" else 1,
-            label={"rope": "RoPE: R(m)q·R(n)k", "sinusoidal": "sinusoids: (q + PE(m))·(k + PE(n))"}[column],
+            label={"rope": "rotated", "sinusoidal": "sinusoids added"}[column],
         )  # fmt: skip
     by_distance = scores.groupby("distance")["by_distance"].first()
-    axes.plot(by_distance.index, by_distance, color=palette.BLACK, linewidth=1, label="R(m − n)q·k: by distance alone")
+    axes.plot(by_distance.index, by_distance, color=palette.BLACK, linewidth=1)
     axes.set(xlabel="distance m − n (tokens)", ylabel="score over all features")
     low, high = axes.get_ylim()
-    axes.set_ylim(low, high + 0.35 * (high - low))
-    axes.legend(loc="upper right", fontsize=9)
-    axes.set_title(
-        f"one q at every position m, one k at every n ≤ m, {tokens} positions:\n"
-        "rotated scores of one distance are one point, added ones are not",
-        fontsize=10,
-    )
+    axes.set_ylim(low, high + 0.25 * (high - low))
+    axes.legend(loc="upper right", fontsize=plotting.SMALL_POINTS, borderaxespad=0.1)
 
 
 def arrow(axes: Axes, x: float, y: float, colour, style: str = "-") -> None:

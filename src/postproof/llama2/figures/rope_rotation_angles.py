@@ -1,5 +1,5 @@
-"""Angle by which each pair of features is turned at each position, modulo a full turn on a cyclic colour scale, and the
-turns that each pair has made by the last position.
+"""Angle by which each pair of features is turned at each position, modulo a full turn on a cyclic colour scale; a line
+marks where each pair has made its first full turn.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib import patheffects
+from matplotlib.axes import Axes
 
 from postproof.charts import palette, plotting
 from postproof.core import tables
 from postproof.core.errors import ArtefactError
-from postproof.llama2.looks import CURVES
 
 TABLES = ("llama2/rope_angles",)
 TURN = 2 * np.pi
@@ -28,35 +29,47 @@ def main(args) -> None:
     angle_PT = table.pivot(index="pair", columns="position", values="angle_mod_2pi_rad").to_numpy()
     pairs, positions = angle_PT.shape
     plotting.style()
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 5.6), width_ratios=[1.9, 1], sharey=True)
+    figure, axes = plt.subplots(figsize=(plotting.COLUMN, 5.6))
     # Twilight begins and ends with one colour, as 0 and 2 pi are one angle: no false edge where a turn is complete.
-    image = left.imshow(
+    image = axes.imshow(
         angle_PT, origin="lower", aspect="auto", interpolation="nearest", cmap="twilight", vmin=0, vmax=TURN
     )
-    left.grid(visible=False)
-    left.set(xlabel="position (tokens)", ylabel="pair of features (0 is the fastest)")
-    left.set_title("angle (rad, modulo 2π) = position × rate of the pair", fontsize=10)
-    bar = figure.colorbar(image, ax=left, pad=0.02, ticks=[0, TURN / 4, TURN / 2, 3 * TURN / 4, TURN])
+    axes.grid(visible=False)
+    axes.set(xlabel="position (tokens)", ylabel="pair of features (0 is the fastest)")
+    bar = figure.colorbar(image, ax=axes, pad=0.02, ticks=[0, TURN / 4, TURN / 2, 3 * TURN / 4, TURN])
     bar.ax.set_yticklabels(["0", "π/2", "π", "3π/2", "2π"])
-
-    last = table[table["position"] == positions - 1].sort_values("pair")
-    turns = last["angle_rad"] / TURN
-    right.plot(turns, last["pair"], color=CURVES["rope_independent"].colour, linewidth=2)
-    right.axvline(1, color=palette.BLACK, linestyle="--", linewidth=1)
-    more = int((turns >= 1).sum())
-    right.annotate(
-        f"one turn: {more} of {pairs}\npairs make more",
-        (1, pairs * 0.8), xytext=(-6, 0), textcoords="offset points", fontsize=9, ha="right", va="center",
-    )  # fmt: skip
-    right.set(xscale="log", xlabel=f"turns at position {positions - 1} (logarithmic axis)", ylim=(-0.5, pairs - 0.5))
-    right.set_title("turns of each pair by the last position", fontsize=10)
-    figure.suptitle(f"RoPE turns each of {pairs} pairs of features at its own rate, from {rates(last)} rad per token")
+    bar.set_label("angle (rad, modulo 2π)")
+    draw_first_turn(axes, table, positions, pairs)
+    plotting.headed(
+        figure,
+        says(table),
+        f"Angle by which a pair is turned: position × rate, {pairs} pairs at {positions:,} positions. Dashed: a pair "
+        "has made its first full turn. The fastest pairs turn by so much from one token to the next that their stripes "
+        "are too fine to follow.",
+        plotting.source(TABLES, "Rates by the formula; no model, no seeds."),
+    )
     plotting.save(figure, args.out_svg, args.out_png)
 
 
-def rates(last: pd.DataFrame) -> str:
-    rate = last["angle_rad"] / last["position"]
-    return f"{rate.iloc[0]:.3g} down to {rate.iloc[-1]:.2g}"
+def draw_first_turn(axes: Axes, table: pd.DataFrame, positions: int, pairs: int) -> None:
+    """At which position a pair has turned once, as far as that lies within the positions shown."""
+    rate = table[table["position"] == 1].set_index("pair")["angle_rad"]
+    turned_once = TURN / rate
+    seen = turned_once[turned_once <= positions - 0.5]
+    outline = [patheffects.withStroke(linewidth=3.2, foreground=palette.WHITE)]
+    axes.plot(seen, seen.index, color=palette.BLACK, linestyle="--", linewidth=1.4, path_effects=outline)
+    axes.set(xlim=(-0.5, positions - 0.5), ylim=(-0.5, pairs - 0.5))
+
+
+def says(table: pd.DataFrame) -> str:
+    """How many pairs turn once within the positions, and how far the slowest gets."""
+    last = table[table["position"] == table["position"].max()].sort_values("pair")
+    turns, positions = last["angle_rad"] / TURN, table["position"].nunique()
+    more = int((turns >= 1).sum())
+    if more == len(turns):
+        return f"All {more} pairs of features make a full turn within {positions:,} positions"
+    of = f"Of {len(turns)} pairs of features {more if more else 'none'} make{'s' if more <= 1 else ''} a full turn"
+    return f"{of} within {positions:,} positions; the slowest makes {turns.min():.2g} of a turn"
 
 
 def read(path: Path) -> pd.DataFrame:

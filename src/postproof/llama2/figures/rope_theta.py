@@ -1,5 +1,5 @@
-"""What a larger base of the rates does: wavelength of each pair against the lengths of contexts, how much slower each
-pair turns, and how many pairs turn less than once within a context.
+"""What a larger base of the rates does: wavelength of each pair against the lengths of contexts, and how many pairs
+turn less than once within a context.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from postproof.charts import palette, plotting
 from postproof.core import tables
 from postproof.core.errors import ArtefactError
-from postproof.llama2.figures.axes import short
+from postproof.llama2.figures.axes import plain_log, short
 from postproof.llama2.looks import LOOKS
 
 TABLES = ("llama2/rope_theta", "llama2/rope_theta_contexts")
@@ -30,47 +30,45 @@ def main(args) -> None:
     bases = sorted(set(pairs["base"]))
     looks = dict(zip(bases, BASES))
     plotting.style()
-    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(14.5, 5), width_ratios=[1.25, 1, 1])
+    figure, (left, right) = plt.subplots(1, 2, figsize=(plotting.COLUMN, 4.8), width_ratios=[1.1, 1])
     draw_wavelengths(left, pairs, sorted(set(contexts["context_tokens"])), looks)
-    draw_slowing(middle, pairs, bases, looks)
     draw_contexts(right, contexts, looks)
-    figure.suptitle(
-        f"A larger base leaves the fastest pair as it is and slows the slowest most ({2 * pairs['pair'].max() + 2:.0f} "
-        "features per head)"
+    plotting.headed(
+        figure,
+        says(contexts),
+        f"Left: tokens for one full turn of each of {pairs['pair'].nunique()} pairs, dotted: contexts. Right: pairs "
+        "that make less than one turn within a context.",
+        plotting.source(TABLES, "Rates by the formula; no model, no seeds."),
     )
     plotting.save(figure, args.out_svg, args.out_png)
+
+
+def says(contexts: pd.DataFrame) -> str:
+    """Pairs that turn less than once, with either base, in the context where they differ most."""
+    small, large = sorted(set(contexts["base"]))
+    counts = contexts.pivot(index="context_tokens", columns="base", values="pairs_longer")
+    context = (counts[large] - counts[small]).idxmax()
+    one, other = counts.loc[context, small], counts.loc[context, large]
+    of = f"of {contexts['pairs'].iloc[0]:,} pairs short of one turn in {context:,} tokens"
+    if one == other:
+        return f"A base of {large:,.0f} leaves as many {of} as one of {small:,.0f}, {one:,}"
+    return f"A base of {large:,.0f} leaves {other:,} {of}; with {small:,.0f} it is {one if one else 'none'}"
 
 
 def draw_wavelengths(axes: Axes, pairs: pd.DataFrame, contexts: list[int], looks: dict) -> None:
     for context in contexts:
         axes.axhline(context, color=palette.BLACK, linestyle=":", linewidth=1)
-        axes.annotate(f"context {short(context)}", (0, context), xytext=(2, 2), textcoords="offset points", fontsize=8)
+        axes.annotate(short(context), (0, context), xytext=(2, 2), textcoords="offset points",
+                      size=plotting.SMALL_POINTS)  # fmt: skip
     for base, rows in pairs.groupby("base"):
         look = looks[base]
         axes.plot(
             rows["pair"], rows["wavelength_tokens"],
             color=look.colour, marker=look.marker, markersize=5, markevery=7, linewidth=2, label=f"base {base:,.0f}",
         )  # fmt: skip
-    axes.set(yscale="log", xlabel="pair of features (0 is the fastest)", ylabel="wavelength: tokens for one full turn")
-    axes.legend(loc="lower right")
-    axes.set_title("wavelength of each pair (logarithmic axis)", fontsize=10)
-
-
-def draw_slowing(axes: Axes, pairs: pd.DataFrame, bases: list[float], looks: dict) -> None:
-    rates = pairs.pivot(index="pair", columns="base", values="frequency_rad_per_token")
-    ends = []
-    for base in bases[1:]:
-        slower, look = rates[bases[0]] / rates[base], looks[base]
-        axes.plot(slower.index, slower, color=look.colour, marker=look.marker, markersize=5, markevery=7, linewidth=2)
-        ends.append(f"base {base / bases[0]:g} times as large:\nslowest pair {slower.iloc[-1]:.1f} times slower")
-    axes.text(0.03, 0.97, "\n".join(ends), transform=axes.transAxes, va="top", fontsize=9)
-    axes.set(
-        yscale="log", xlabel="pair of features (0 is the fastest)", ylabel="times slower than with the smaller base"
-    )
-    axes.set_yticks([1, 2, 5, 10, 20, 50])
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.minorticks_off()
-    axes.set_title(f"how much slower than with base {bases[0]:,.0f}", fontsize=10)
+    axes.set(yscale="log", xlabel="pair (0 is the fastest)", ylabel="tokens for one turn (logarithmic)")
+    plain_log(axes.yaxis)
+    axes.legend(loc="lower right", fontsize=plotting.SMALL_POINTS)
 
 
 def draw_contexts(axes: Axes, contexts: pd.DataFrame, looks: dict) -> None:
@@ -88,14 +86,12 @@ def draw_contexts(axes: Axes, contexts: pd.DataFrame, looks: dict) -> None:
             linewidth=0.5,
             label=f"base {base:,.0f}",
         )
-        axes.bar_label(bars, fontsize=9, padding=2)
+        axes.bar_label(bars, fontsize=plotting.SMALL_POINTS, padding=2)
     axes.set_xticks(range(len(lengths)), [short(length) for length in lengths])
     axes.grid(axis="x", visible=False)
     axes.set_axisbelow(True)
     axes.set(xlabel="context (tokens)", ylabel=f"pairs of {contexts['pairs'].iloc[0]:.0f}")
-    axes.legend(loc="upper right")
-    axes.set_ylim(0, 1.15 * contexts["pairs_longer"].max())
-    axes.set_title("pairs that turn less than once within a context", fontsize=10)
+    axes.set_ylim(0, 1.15 * max(contexts["pairs_longer"].max(), 1))
 
 
 def read(pairs_file: Path, contexts_file: Path) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -1,5 +1,5 @@
-"""Users whose caches fit beside the weights into the memory of one and of two devices, its size read in GB and in GiB,
-over the context, with the post's two loads.
+"""Users whose caches fit beside the weights into the memory of the most devices of the table, its size read in GB and
+in GiB, over the context, with the post's two loads.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 
 from postproof.charts import palette, plotting
 from postproof.core import tables
@@ -27,19 +26,52 @@ def add_arguments(parser) -> None:
 
 def main(args) -> None:
     table, loads = read(*args.tables)
-    counts = sorted(set(table["devices"]))
+    devices = int(table["devices"].max())
+    rows = table[table["devices"] == devices]
     plotting.style()
-    figure, panels = plt.subplots(1, len(counts), figsize=(6.4 * len(counts), 5.8), sharey=True, squeeze=False)
-    for axes, devices in zip(panels[0], counts):
-        draw(axes, table[table["devices"] == devices], loads)
-        plural = "s" * (devices > 1)
-        axes.set_title(f"{devices} device{plural}: {devices * device_memory(table):g} GB or GiB in all", fontsize=10)
-        axes.set_xlabel("context (tokens of each user)")
-        count_axis(axes, table["users"].max())
-    panels[0][0].set_ylabel("users at once (logarithmic; 0: not even one)")
-    figure.suptitle("Users whose KV caches fit beside the weights, both at 16 bits (nothing else counted)", fontsize=12)
-    legend(figure, table)
+    figure, axes = plt.subplots(figsize=(plotting.COLUMN, 5.6))
+    ends = draw(axes, rows)
+    draw_loads(axes, loads)
+    label_tokens(axes, table["context"])
+    count_axis(axes, max(rows["users"].max(), loads["users"].max()))
+    axes.set(xlabel="context (tokens of each user)", ylabel="users at once (logarithmic; 0: not even one)")
+    size = device_memory(table)
+    plotting.headed(
+        figure,
+        says(rows, loads),
+        f"Users whose KV caches fit beside the weights, both at 16 bits, nothing else counted, on {devices} "
+        f"device{'s' * (devices > 1)} of {size:g} GB (dashed) or {size:g} GiB (solid). Stars: the post's loads; below "
+        f"a line a load fits.{too_large(rows)}",
+        plotting.source(TABLES, "Public configurations, counted; no seeds."),
+    )
+    plotting.name_ends(axes, ends)
     plotting.save(figure, args.out_svg, args.out_png)
+
+
+def says(rows: pd.DataFrame, loads: pd.DataFrame) -> str:
+    """How many users the 70B serves at the context of the smallest load, by both readings."""
+    context = loads.sort_values("users")["context"].iloc[0]
+    at = rows[rows["context"] == context].set_index(["model", "reading"])["users"]
+    devices = int(rows["devices"].iloc[0])
+    where = f"{devices} device{'s' * (devices > 1)}"
+    if not {("llama2_70b", "GB"), ("llama2_70b_mha", "GB")} <= set(at.index):
+        return f"At {context:,} tokens {where} serve{'s' * (devices == 1)} {at.max():,} users at most"
+    served = {model: at[model, "GB"] for model in ("llama2_70b", "llama2_70b_mha")}
+    upper = {model: at[model, "GiB"] for model in served}
+    texts = {model: f"{served[model]:,} to {upper[model]:,}" if upper[model] > served[model] else f"{served[model]:,}"
+             for model in served}  # fmt: skip
+    return (
+        f"Beside its weights Llama 2 70B serves {texts['llama2_70b']} users of {context:,} tokens on {where}; as MHA "
+        f"it would be {texts['llama2_70b_mha']}"
+    )
+
+
+def too_large(rows: pd.DataFrame) -> str:
+    """The models whose weights alone do not fit, by either reading."""
+    never = rows.groupby("model")["outcome"].agg(lambda outcomes: (outcomes == "weights_do_not_fit").all())
+    names = [f"{MODELS[model].short} ({rows.loc[rows['model'] == model, 'weight_bytes'].iloc[0] / GB:.0f} GB)"
+             for model in MODELS if never.get(model, False)]  # fmt: skip
+    return f" Weights alone do not fit: {', '.join(names)}." if names else ""
 
 
 def device_memory(table: pd.DataFrame) -> float:
@@ -73,46 +105,26 @@ def read(path: Path, loads_path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     return table, loads
 
 
-def draw(axes: Axes, table: pd.DataFrame, loads: pd.DataFrame) -> None:
-    """Lines of the models whose weights fit, the two readings apart, a list of the others, and the loads as stars."""
-    too_large = []
+def draw(axes: Axes, table: pd.DataFrame) -> list[tuple[float, float, str, str]]:
+    """Lines of the models whose weights fit, between the two readings an area. Returns where they end, and names."""
+    ends = []
     for model, variant in MODELS.items():
         rows = table[table["model"] == model]
-        if rows.empty:
+        if rows.empty or (rows["outcome"] == "weights_do_not_fit").all():
             continue
-        if (rows["outcome"] == "weights_do_not_fit").all():
-            too_large.append(f"{variant.short} ({rows['weight_bytes'].iloc[0] / GB:.1f} GB)")
-            continue
-        for reading in READINGS:
-            line = rows[rows["reading"] == reading].sort_values("context")
-            axes.plot(line["context"], line["users"], color=variant.colour, marker=variant.marker,
-                      markersize=5, linewidth=1.2, **of_reading(reading))  # fmt: skip
+        wide = rows.pivot(index="context", columns="reading", values="users")
+        axes.fill_between(wide.index, wide["GB"], wide["GiB"], color=variant.colour, alpha=0.15, linewidth=0)
+        for reading, width in (("GB", 1.0), ("GiB", 1.8)):
+            axes.plot(wide.index, wide[reading], color=variant.colour, linewidth=width, **of_reading(reading))
+        ends.append((wide.index[-1] * 1.15, wide["GiB"].iloc[-1], variant.short, variant.colour))
+    return ends
+
+
+def draw_loads(axes: Axes, loads: pd.DataFrame) -> None:
     for index, (users, context) in enumerate(sorted(set(zip(loads["users"], loads["context"])))):
-        axes.plot(context, users, markersize=15, zorder=5, **of_load())
         # Lines fall to the right: the smallest load has room at its left, larger ones above.
-        offset, side = ((-11, 0), "right") if index == 0 else ((9, 8), "left")
-        axes.annotate(f"{users} users, {short(context)}", (context, users), offset, textcoords="offset points",
-                      ha=side, va="center", fontsize=9)  # fmt: skip
-    if too_large:
-        axes.text(0.03, 0.97, "weights alone do not fit:\n" + "\n".join(too_large), transform=axes.transAxes,
-                  va="top", fontsize=9)  # fmt: skip
-    label_tokens(axes, table["context"])
-
-
-def legend(figure, table: pd.DataFrame) -> None:
-    handles = []
-    for model, variant in MODELS.items():
-        rows = table[table["model"] == model]
-        if not rows.empty:
-            weights = rows["weight_bytes"].iloc[0] / GB
-            handles.append(Line2D([], [], color=variant.colour, marker=variant.marker,
-                                  label=f"{variant.long}, weights {weights:.1f} GB"))  # fmt: skip
-    size = device_memory(table)
-    handles += [Line2D([], [], color=look.colour, marker=look.marker, label=f"a device has {size:g} {name}",
-                       **of_reading(name)) for name, look in READINGS.items()]  # fmt: skip
-    handles.append(Line2D([], [], markersize=12, linestyle="none", label=LOOKS["load"].long, **of_load()))
-    figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=9)
-
-
-def of_load() -> dict:
-    return {"marker": LOOKS["load"].marker, "color": LOOKS["load"].colour, "markeredgecolor": palette.BLACK}
+        offset, side = ((-10, 0), "right") if index == 0 else ((10, 5), "left")
+        axes.plot(context, users, markersize=13, zorder=5, linestyle="none", marker=LOOKS["load"].marker,
+                  color=LOOKS["load"].colour, markeredgecolor=palette.WHITE)  # fmt: skip
+        axes.annotate(f"{users:,} users, {short(context)}", (context, users), offset, textcoords="offset points",
+                      ha=side, va="center", size=plotting.SMALL_POINTS, weight="bold")  # fmt: skip

@@ -13,14 +13,18 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from postproof.charts import plotting
+from postproof.charts.plotting import percent
 from postproof.core import tables
 from postproof.core.errors import ArtefactError
+from postproof.mixtral.figures import rerun_marks
+from postproof.mixtral.figures.rerun_marks import fixed
 from postproof.mixtral.looks import LOOKS
 
 TABLES = ("mixtral/dispatch_volume", "mixtral/dispatch_volume_uniform")
 ARMS = ("no_aux", "with_aux")
-WAYS = {"every_slot": "a state sent for every slot elsewhere", "once_per_device": "a state sent once per device needed"}
+WAYS = {"every_slot": "sent for every slot elsewhere", "once_per_device": "sent once per device needed"}
 LEVELS = {"every_slot": LOOKS["even"], "once_per_device": LOOKS["even_once"]}
+NAMES = {"mixtral_8x7b": "Mixtral 8x7B"}
 KIB = 1024
 RUN = ["arm", "seed", "devices", "way"]
 
@@ -34,28 +38,43 @@ def main(args) -> None:
     check(table, args.tables[0])
     table = table[(table["layer"] == "all") & table["arm"].isin(ARMS)]
     plotting.style()
-    figure, ((each, once), (busiest, published)) = plt.subplots(2, 2, figsize=(11, 8))
+    figure, ((each, once), (busiest, published)) = plt.subplots(2, 2, figsize=(plotting.COLUMN, 7.4))
     for axes, way in [(each, "every_slot"), (once, "once_per_device")]:
         rows = table[table["way"] == way]
         draw_runs(axes, rows.assign(kib=rows["bytes_per_token"] / KIB), "kib")
         draw_uniform(axes, uniform[uniform["model"] == "posted"], way)
-        axes.set_title(WAYS[way], fontsize=10)
-        axes.set(ylabel="KiB per token, all layers", ylim=(0, 1.1 * table["bytes_per_token"].max() / KIB))
+        axes.set_title(WAYS[way], fontsize=9)
+        axes.set(ylabel="KiB per token", ylim=(0, 1.1 * table["bytes_per_token"].max() / KIB))
     draw_runs(busiest, table[table["way"] == "every_slot"], "busiest_device_ratio")
     busiest.axhline(1, color=LOOKS["even"].colour, linewidth=1)
-    busiest.set_title("what the busiest device receives, every slot sent", fontsize=10)
-    busiest.set(ylabel="times the mean device (line: 1)", ylim=(0.95, None))
+    busiest.set_title("what the busiest device receives", fontsize=9)
+    busiest.set(ylabel="times the mean device", ylim=(0.95, None))
     draw_published(published, uniform[uniform["model"] != "posted"])
     for axes in (each, once, busiest, published):
         axes.set_xlabel("devices")
         axes.grid(axis="x", visible=False)
-    figure.suptitle(
-        "Hidden states sent between devices in one forward pass, there and back, over the validation text\n"
-        "(experts in equal blocks over the devices, sequences dealt round-robin to the same devices)",
-        fontsize=11,
+    legend(busiest)
+    plotting.headed(
+        figure,
+        says(table),
+        "Hidden states sent between devices in a forward pass, there and back, all layers, over the validation text; "
+        "experts in equal blocks, sequences dealt round-robin. Marks: seeds; dashed, dotted: even random routing.",
+        plotting.source(TABLES, f"{rerun_marks.of_seeds(table['seed'].nunique())} of the post's model."),
     )
-    legend(figure, table["seed"].nunique())
     plotting.save(figure, args.out_svg, args.out_png)
+
+
+def says(table: pd.DataFrame) -> str:
+    """How far the bytes are from even routing at most, and how much the busiest device receives."""
+    off = (table["bytes_per_token"] / table["uniform_bytes_per_token"] - 1).abs().max()
+    most = table[table["devices"] == table["devices"].max()]
+    busiest = most.groupby("arm")["busiest_device_ratio"].mean()
+    return (
+        f"Uneven routing changes the bytes sent by {percent(off, 1)} at most, but of "
+        f"{most['devices'].iloc[0]} devices the "
+        f"busiest receives {fixed(busiest['no_aux'], 1)} times the mean; with auxiliary loss "
+        f"{fixed(busiest['with_aux'], 1)}"
+    )
 
 
 def check(table: pd.DataFrame, path: Path) -> None:
@@ -107,6 +126,9 @@ def draw_published(axes: Axes, rows: pd.DataFrame) -> None:
     for row in rows.itertuples():
         up = row.way == "every_slot"
         at = (np.log2(row.devices), row.bytes_per_token / KIB)
+        same = rows[(rows["devices"] == row.devices) & (rows["bytes_per_token"] == row.bytes_per_token)]
+        if len(same) > 1 and not up:
+            continue  # one number is enough where the ways are one point
         axes.plot(*at, color=LEVELS[row.way].colour, marker="o", markersize=4)
         axes.annotate(
             f"{at[1]:,.0f}",
@@ -118,10 +140,10 @@ def draw_published(axes: Axes, rows: pd.DataFrame) -> None:
             fontsize=9,
         )
     label_devices(axes, rows["devices"])
+    axes.yaxis.set_major_formatter("{x:,.0f}")
     first = rows.iloc[0]
-    name = first["model"].replace("_", " ").capitalize()
-    axes.set_title(f"{name}: {first['layers']} layers of width {first['d_model']:,}, if routing is even", fontsize=10)
-    axes.set(ylabel="KiB per token, all layers", ylim=(0, 1.15 * rows["bytes_per_token"].max() / KIB))
+    axes.set_title(f"{NAMES.get(first['model'], first['model'])}, if routing is even", fontsize=9)
+    axes.set(ylabel="KiB per token", ylim=(0, 1.15 * rows["bytes_per_token"].max() / KIB))
 
 
 def label_devices(axes: Axes, devices: pd.Series) -> None:
@@ -130,20 +152,8 @@ def label_devices(axes: Axes, devices: pd.Series) -> None:
     axes.set_xlim(np.log2(numbers[0]) - 0.4, np.log2(numbers[-1]) + 0.4)
 
 
-def legend(figure, seeds: int) -> None:
-    handles = [
-        Line2D(
-            [],
-            [],
-            color=LOOKS[arm].colour,
-            marker=LOOKS[arm].marker,
-            linestyle="none",
-            label=f"{LOOKS[arm].long}, {seeds} seed{'s' * (seeds > 1)}",
-        )
-        for arm in ARMS
-    ]
-    handles += [
-        Line2D([], [], color=LEVELS[way].colour, linestyle=LEVELS[way].line, label=f"even random routing, {label}")
-        for way, label in [("every_slot", "every slot sent"), ("once_per_device", "once per device")]
-    ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=9)
+def legend(axes: Axes) -> None:
+    looks = [LOOKS[arm] for arm in ARMS]
+    style = {"linestyle": "none"}
+    handles = [Line2D([], [], color=look.colour, marker=look.marker, label=look.long, **style) for look in looks]
+    axes.legend(handles=handles, fontsize=plotting.SMALL_POINTS, loc="upper left")

@@ -1,5 +1,5 @@
-"""Load of each expert over windows of the served validation text, busiest share and entropy by layer, against what an
-even router would show in windows of this size; the smallest seed.
+"""Busiest expert's share of the choices over windows of the served validation text, by layer, against what an even
+router would show in windows of this size; the smallest seed.
 
 Both arms start from the same weights and serve the same text.
 """
@@ -12,10 +12,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 from scipy import special
 
 from postproof.charts import palette, plotting
+from postproof.charts.plotting import percent
 from postproof.core import tables
 from postproof.core.errors import ArtefactError
 from postproof.mixtral.looks import LOOKS
@@ -23,7 +24,7 @@ from postproof.mixtral.looks import LOOKS
 TABLES = ("mixtral/expert_load", "mixtral/expert_load_windows")
 ARMS = ("no_aux", "with_aux")
 RUN = ["arm", "seed", "window", "layer"]
-LOADS = "viridis"  # lightness rises throughout, so it reads in grey too
+MOST_PANELS = 4
 
 
 def add_arguments(parser) -> None:
@@ -39,37 +40,44 @@ def main(args) -> None:
     if set(loads["arm"]) != set(ARMS):
         raise ArtefactError("table lacks an arm", file=load_file, seed=seed, needed=", ".join(ARMS))
 
-    layers, experts = sorted(set(loads["layer"])), loads["expert"].nunique()
+    layers, experts = sorted(set(loads["layer"]))[:MOST_PANELS], loads["expert"].nunique()
     pairs = loads.groupby(RUN)["tokens"].sum().iloc[0]
     plotting.style()
     figure, panels = plt.subplots(
-        len(layers), 4, figsize=(14, 0.9 + 2.5 * len(layers)), sharex=True, sharey="col", squeeze=False
+        len(layers), 1, figsize=(plotting.COLUMN, 1.8 + 1.7 * len(layers)), sharex=True, sharey=True, squeeze=False
     )
-    for row, layer in zip(panels, layers):
-        in_layer = {arm: loads[(loads["arm"] == arm) & (loads["layer"] == layer)] for arm in ARMS}
-        for axes, arm in zip(row, ARMS):
-            image = draw_loads(axes, in_layer[arm], loads["share"].max())
-        draw_lines(row[2], windows[windows["layer"] == layer], "busiest_share", experts)
-        draw_lines(row[3], windows[windows["layer"] == layer], "entropy_nats", experts)
-        row[0].set_ylabel(f"layer {layer}\nexpert")
-    titles = [f"load {LOOKS[arm].long}" for arm in ARMS] + ["busiest expert's share", "entropy of the loads (nats)"]
-    for axes, title in zip(panels[0], titles):
-        axes.set_title(title, fontsize=10)
-    for axes in panels[-1]:
-        axes.set_xlabel("window")
-    bar = figure.colorbar(image, ax=panels[:, :2], location="bottom", shrink=0.6, aspect=40, pad=0.02)
-    bar.set_label(f"share of the window's load; an even one is 1/{experts} = {1 / experts:.3f} (line)", fontsize=9)
-    bar.ax.axvline(1 / experts, color=palette.WHITE, linewidth=2)
-    # Below the lines, beside the colour bar.
-    below = panels[-1, 2].legend(
-        handles=legend_handles(), fontsize=9, loc="upper left", bbox_to_anchor=(0, -0.3), ncols=2
+    for axes, layer in zip(panels[:, 0], layers):
+        draw_lines(axes, windows[windows["layer"] == layer], experts)
+        axes.set(ylabel=f"layer {layer}")
+        axes.yaxis.set_major_formatter(lambda share, _: percent(share))
+    panels[-1, 0].set(xlabel=f"window of {pairs:,} token-slot pairs")
+    panels[-1, 0].xaxis.set_major_locator(MaxNLocator(integer=True))
+    plotting.headed(
+        figure,
+        says(windows),
+        f"Busiest expert's share of a window's choices, trained models of seed {seed}. Dashed and grey: what "
+        "an even random "
+        "router would show, expected and in 99 of 100 windows.",
+        plotting.source(TABLES, "Validation text."),
     )
-    below.set_in_layout(False)
-    figure.suptitle(
-        f"Expert load over windows of {pairs:,} token-slot pairs of the validation text, trained models of seed {seed}",
-        fontsize=11,
-    )
+    for axes, layer in zip(panels[:, 0], layers):  # now that the axes have their height
+        name_arms(axes, windows[windows["layer"] == layer])
     plotting.save(figure, args.out_svg, args.out_png)
+
+
+def says(windows: pd.DataFrame) -> str:
+    """In how many windows the busiest expert is above what even routing would show; its largest share in each arm."""
+    above = windows["busiest_share"] > windows["uniform_busiest_share_99"]
+    most = windows.groupby("arm")["busiest_share"].max()
+    shown = f"{percent(most['no_aux'])} without auxiliary loss, {percent(most['with_aux'])} with it"
+    even = percent(windows["uniform_busiest_share"].iloc[0])
+    if above.all():
+        return (
+            f"In every window and layer the load is less even than chance: up to {shown}; an even router shows {even}"
+        )
+    return (
+        f"In {above.sum():,} of {len(above):,} windows the load is less even than chance: up to {shown}; even is {even}"
+    )
 
 
 def check(loads: pd.DataFrame, windows: pd.DataFrame, load_file: Path, windows_file: Path) -> None:
@@ -89,35 +97,21 @@ def check(loads: pd.DataFrame, windows: pd.DataFrame, load_file: Path, windows_f
     tables.must_hold(windows_file, identities)
 
 
-def draw_loads(axes: Axes, loads: pd.DataFrame, largest: float):
-    """Experts by windows, colour by share."""
-    shares_EW = loads.pivot(index="expert", columns="window", values="share")
-    edges = [np.arange(count + 1) - 0.5 for count in shares_EW.shape]
-    image = axes.pcolormesh(*edges[::-1], shares_EW, vmin=0, vmax=largest, cmap=LOADS, edgecolors="face", linewidth=0.2)
-    axes.set_yticks(shares_EW.index)
-    axes.grid(visible=False)
-    return image
-
-
-def draw_lines(axes: Axes, windows: pd.DataFrame, measure: str, experts: int) -> None:
-    """Both arms over the windows, the even router's expected level, and for the share where it is in 99 of 100."""
+def draw_lines(axes: Axes, windows: pd.DataFrame, experts: int) -> None:
+    """Both arms over the windows, the even router's expected share, and where it is in 99 of 100 windows."""
+    even = LOOKS["even"]
+    axes.axhline(windows["uniform_busiest_share"].iloc[0], color=even.colour, linestyle=even.line, linewidth=1.2)
+    # The busiest of E experts has 1/E at the least.
+    high = windows["uniform_busiest_share_99"].iloc[0]
+    axes.axhspan(1 / experts, high, color=palette.LIGHT_GREY, alpha=0.6, linewidth=0)
     for arm in ARMS:
         rows, look = windows[windows["arm"] == arm], LOOKS[arm]
-        axes.plot(rows["window"], rows[measure], color=look.colour, marker=look.marker, markersize=3, linewidth=1.2)
-    even = LOOKS["even"]
-    axes.axhline(windows[f"uniform_{measure}"].iloc[0], color=even.colour, linestyle=even.line, linewidth=1.2)
-    if measure == "busiest_share":
-        # The busiest of E experts has 1/E at the least.
-        axes.axhspan(
-            1 / experts, windows["uniform_busiest_share_99"].iloc[0], color=palette.LIGHT_GREY, alpha=0.6, linewidth=0
+        axes.plot(
+            rows["window"], rows["busiest_share"], color=look.colour, marker=look.marker, markersize=3, linewidth=1.2
         )
 
 
-def legend_handles() -> list:
-    lines = [
-        plt.Line2D([], [], color=LOOKS[arm].colour, marker=LOOKS[arm].marker, markersize=4, label=LOOKS[arm].long)
-        for arm in ARMS
-    ]
-    even = LOOKS["even"]
-    lines.append(plt.Line2D([], [], color=even.colour, linestyle=even.line, label="even random router: expected"))
-    return [*lines, Patch(color=palette.LIGHT_GREY, alpha=0.6, label="even random router: 99 of 100 windows")]
+def name_arms(axes: Axes, windows: pd.DataFrame) -> None:
+    last = windows[windows["window"] == windows["window"].max()]
+    ends = [(row.window, row.busiest_share, LOOKS[row.arm].short, LOOKS[row.arm].colour) for row in last.itertuples()]
+    plotting.name_ends(axes, ends)

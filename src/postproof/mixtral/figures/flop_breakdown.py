@@ -14,6 +14,7 @@ from matplotlib.patches import Patch
 
 from postproof.charts import palette, plotting
 from postproof.charts.palette import Look
+from postproof.charts.plotting import percent
 from postproof.core import tables
 from postproof.core.errors import ArtefactError
 from postproof.mixtral.figures import parameter_table
@@ -26,7 +27,7 @@ SAME_IN_BOTH = ["attention_projections", "attention_scores", "ffn", "router_prod
 # In the order of the bars. What both arms share is grey; the feed-forward block has the colour of its arm.
 PARTS = ("attention_projections", "attention_scores", "ffn", "router", "head")
 DARK = ("attention_projections", "dense")  # looks on which writing is white
-SMALLEST_LABELLED_SHARE = 0.05
+SMALLEST_LABELLED_SHARE = 0.055
 BAR_HEIGHT = 0.7
 ROWS_Y = (0, 0.8, 2, 2.8)  # two bars for each arm
 
@@ -39,19 +40,40 @@ def main(args) -> None:
     flops_file, parameters_file = args.tables
     flops, parameters = read(flops_file), parameter_table.read(parameters_file)
     plotting.style()
-    figure, (left, right) = plt.subplots(1, 2, figsize=(13, 4.8), width_ratios=[6, 5])
-    draw_flops(left, flops)
-    draw_parameters(right, parameters)
+    figure, (above, below) = plt.subplots(2, 1, figsize=(plotting.COLUMN, 7.6), height_ratios=[4, 3.2])
+    draw_flops(above, flops)
+    draw_parameters(below, parameters)
     handles, labels = legend(flops)
-    figure.legend(
+    below.legend(
         handles,
         labels,
-        loc="outside lower center",
-        ncols=len(labels) // 2,
-        fontsize=9,
+        loc="upper center",
+        bbox_to_anchor=(0.45, -0.26),
+        ncols=2,
+        fontsize=plotting.SMALL_POINTS,
         handler_map={tuple: HandlerTuple(ndivide=None, pad=0)},
     )
+    plotting.headed(
+        figure,
+        says(flops, parameters),
+        "Above: FLOPs of a training step, forward and backward, by the post's formula and as torch counts them. Below: "
+        "parameters of the race's models; active: at work for one token. Shares within the bars.",
+        plotting.source(TABLES, "Same batch, width and depth."),
+    )
     plotting.save(figure, args.out_svg, args.out_png)
+
+
+def says(flops: pd.DataFrame, parameters: pd.DataFrame) -> str:
+    """MoE over dense: FLOPs of a step by both accountings, and parameters in total."""
+    posted, counted = (
+        flops.loc[("moe", accounting)].sum() / flops.loc[("dense", accounting)].sum() for accounting in ACCOUNTINGS
+    )
+    total = parameters["total"].xs("all", level="term")
+    more = total["race_moe"] / total["race_dense"] - 1
+    return (
+        f"A step of the MoE takes {percent(posted, 1)} of the dense step's FLOPs by the post's formula, "
+        f"{percent(counted, 1)} as counted, with {percent(abs(more), 1)} {'more' if more >= 0 else 'fewer'} parameters"
+    )
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -88,34 +110,22 @@ def draw_flops(axes: Axes, flops: pd.DataFrame) -> None:
     for y, (arm, accounting) in zip(ROWS_Y, rows):
         stack(axes, y, arm, flops.loc[(arm, accounting)] / 1e9)
     axes.set_yticks(ROWS_Y, [f"{LOOKS[arm].short}, {accounting}" for arm, accounting in rows])
-    axes.set(xlabel="FLOPs of one training step, forward and backward (10⁹); counted: by torch")
+    axes.set(xlabel="FLOPs of one training step (10⁹)")
     finish(axes)
-    whole, ffn = ratio(flops, list(PARTS)), ratio(flops, ["ffn"])
-    axes.set_title(
-        "Same batch, width and depth. MoE over dense, as posted:\n"
-        f"{whole:.3f} of the step's FLOPs, {ffn:.3f} of the FFN's",
-        fontsize=10,
-    )
 
 
 def draw_parameters(axes: Axes, table: pd.DataFrame) -> None:
     """Total and active of each arm, in millions, split like the FLOPs: the feed-forward block against all else."""
     labels = []
-    for y, (arm, column) in zip(ROWS_Y, [(arm, column) for arm in ARMS for column in ("total", "active")]):
+    rows = [("dense", "total"), ("moe", "total"), ("moe", "active")]  # all of the dense model is active
+    for y, (arm, column) in enumerate(rows):
         terms = table.loc[f"race_{arm}", column]
         everything, ffn = terms["all"] / 1e6, terms["experts" if arm == "moe" else "ffn"] / 1e6
         stack(axes, y, arm, pd.Series({"shared": everything - ffn, "ffn": ffn}))
         labels.append(f"{LOOKS[arm].short}, {column}")
-    axes.set_yticks(ROWS_Y, labels)
-    axes.set(xlabel="parameters of the race's models (10⁶); active: at work for one token")
+    axes.set_yticks(range(len(rows)), labels)
+    axes.set(xlabel="parameters (10⁶)")
     finish(axes)
-    total = table["total"].xs("all", level="term")
-    mixtral, with_one = (table.loc[(parameter_table.MODEL, "all"), column] for column in ("total", "with_one_expert"))
-    axes.set_title(
-        f"Total parameters, MoE over dense: {total['race_moe'] / total['race_dense']:.3f} in the race.\n"
-        f"Mixtral 8x7B over the same model with one expert a layer: {mixtral / with_one:.2f}",
-        fontsize=10,
-    )
 
 
 def stack(axes: Axes, y: float, arm: str, parts: pd.Series) -> None:
@@ -127,10 +137,7 @@ def stack(axes: Axes, y: float, arm: str, parts: pd.Series) -> None:
         share = width / parts.sum()
         if share >= SMALLEST_LABELLED_SHARE:
             ink = palette.WHITE if look.stem in DARK else palette.BLACK
-            turn = 90 if part == "attention_scores" else 0
-            axes.text(
-                start + width / 2, y, f"{share:.1%}", rotation=turn, ha="center", va="center", fontsize=8, color=ink
-            )
+            axes.text(start + width / 2, y, percent(share), ha="center", va="center", size=8, color=ink)
         start += width
     axes.annotate(f"{start:.2f}", (start, y), xytext=(4, 0), textcoords="offset points", va="center")
 
@@ -150,9 +157,9 @@ def legend(flops: pd.DataFrame) -> tuple[list, list[str]]:
         "attention_projections": LOOKS["attention_projections"].long,
         "attention_scores": LOOKS["attention_scores"].long,
         "ffn": "FFN, experts",
-        "router": f"router ({moe_posted['router'] / moe_posted.sum():.1%} of MoE)",
-        "head": f"head (not in the posted formula; {moe_counted['head'] / moe_counted.sum():.1%} of MoE)",
-        "shared": "right: all but FFN, experts",
+        "router": f"router ({percent(moe_posted['router'] / moe_posted.sum(), 1)} of MoE)",
+        "head": f"head, not in the formula ({percent(moe_counted['head'] / moe_counted.sum(), 1)} of MoE)",
+        "shared": "below: all but FFN, experts",
     }
     handles = []
     for part in names:
@@ -163,8 +170,3 @@ def legend(flops: pd.DataFrame) -> tuple[list, list[str]]:
 
 def filling(look: Look) -> dict:
     return {"facecolor": look.colour, "hatch": look.hatch, "edgecolor": palette.BLACK, "linewidth": 0.5}
-
-
-def ratio(flops: pd.DataFrame, parts: list[str]) -> float:
-    """MoE over dense, posted accounting."""
-    return float(flops.loc[("moe", "posted"), parts].sum() / flops.loc[("dense", "posted"), parts].sum())

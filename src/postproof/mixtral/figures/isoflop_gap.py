@@ -13,7 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullLocator
 
 from postproof.charts import palette, plotting
+from postproof.charts.plotting import percent
 from postproof.core import tables
+from postproof.mixtral.figures import rerun_marks
 from postproof.mixtral.looks import LOOKS
 
 TABLES = ("mixtral/isoflop", "mixtral/isoflop_gap")
@@ -30,18 +32,48 @@ def main(args) -> None:
     check(points, gaps, args.tables[1])
     widths = sorted(points["width"].unique())
     plotting.style()
-    figure, grid = plt.subplots(2, len(widths), figsize=(1.6 + 5.2 * len(widths), 7.4), sharex=True, squeeze=False)
-    for (upper, lower), width in zip(grid.T, widths):
-        draw_perplexity(upper, points[points["width"] == width])
-        draw_gap(lower, points[points["width"] == width], gaps[gaps["width"] == width])
-        upper.set_title(f"d_model {width}", fontsize=10)
-        lower.set(xlabel=LABEL)
-    grid[0][0].set(ylabel="validation perplexity (whole split)")
-    grid[0][0].legend(fontsize=9)
-    grid[1][0].set(ylabel="gap: loss of dense minus MoE (nats)")
-    grid[1][0].legend(fontsize=9, loc="upper right")
-    figure.suptitle("Dense and MoE at equal training FLOPs, both arms of a seed on the same batches", fontsize=11)
+    columns = min(2, len(widths))
+    rows = 2 if len(widths) == 1 else -(-len(widths) // columns)
+    figure, grid = plt.subplots(
+        rows, columns, figsize=(plotting.COLUMN, 1.8 + 2.7 * rows), sharex=True, sharey=len(widths) > 1, squeeze=False
+    )
+    panels = list(grid.flat)
+    if len(widths) == 1:  # of several widths the gaps alone
+        draw_perplexity(panels.pop(0), points)
+    for axes, width in zip(panels, widths):
+        draw_gap(axes, points[points["width"] == width], gaps[gaps["width"] == width])
+        axes.set_title(f"d_model {width}", fontsize=9)
+    for axes in panels[len(widths) :]:
+        axes.set_axis_off()
+    for axes in grid[-1]:
+        axes.set(xlabel=LABEL)
+    for axes in panels[: len(widths) : columns]:
+        axes.set(ylabel="gap in loss (nats)")
+    panels[0].legend(fontsize=plotting.SMALL_POINTS, loc="upper right")
+    plotting.headed(
+        figure,
+        says(gaps),
+        "Validation on the whole split, both arms of a seed on the same batches. Gap: loss of dense minus MoE; "
+        "beside it how many seeds a t test needs to tell it from none.",
+        plotting.source(
+            [tables.name_of(file) for file in args.tables],
+            f"The text of params.yaml, {rerun_marks.of_seeds(points['seed'].nunique())}.",
+        ),
+    )
     plotting.save(figure, args.out_svg, args.out_png)
+
+
+def says(gaps: pd.DataFrame) -> str:
+    """The reduction in perplexity at the smallest and at the largest budget; the narrowest model's."""
+    narrow = gaps[gaps["width"] == gaps["width"].min()].sort_values("budget_flops")
+    first, last = narrow["perplexity_reduction"].iloc[[0, -1]]
+    times = rerun_marks.fixed(narrow["budget_flops"].iloc[-1] / narrow["budget_flops"].iloc[0], 0)
+    goes = "shrinks" if last < first else "grows"
+    return (
+        f"The MoE's lead in perplexity at equal FLOPs {goes} from {percent(first, 1)} to {percent(last, 1)} "
+        "as the budget "
+        f"grows {times} times"
+    )
 
 
 def check(points: pd.DataFrame, gaps: pd.DataFrame, path: Path) -> None:
@@ -58,13 +90,14 @@ def draw_perplexity(axes: Axes, points: pd.DataFrame) -> None:
         for _, run in runs.groupby("seed"):
             axes.plot(run["budget_flops"], run["val_perplexity"], color=look.colour, linewidth=0.7, alpha=0.45)
         mean = runs.groupby("budget_flops")["val_perplexity"].mean()
-        label = f"{look.long}: mean of {runs['seed'].nunique()} seeds"
-        axes.plot(mean, color=look.colour, marker=look.marker, markersize=5, label=label)
-    axes.set(xscale="log", yscale="log")
+        axes.plot(mean, color=look.colour, marker=look.marker, markersize=5, label=f"{look.long} (mean)")
+    axes.set(xscale="log", yscale="log", ylabel="validation perplexity")
+    axes.legend(fontsize=plotting.SMALL_POINTS)
     axes.yaxis.set(major_locator=LogLocator(subs=SUBS), minor_locator=NullLocator(), major_formatter="{x:g}")
 
 
-def draw_gap(axes: Axes, points: pd.DataFrame, gaps: pd.DataFrame) -> None:
+def draw_gap(axes: Axes, points: pd.DataFrame, gaps: pd.DataFrame, seeds_needed: bool = True) -> None:
+    """Gaps of single seeds, their mean with its interval, and how many seeds a t test needs if these are asked for."""
     loss = points.pivot(index=["seed", "budget_flops"], columns="arm", values="val_loss").reset_index()
     axes.scatter(
         loss["budget_flops"], loss["dense"] - loss["moe"], color=palette.BLACK, s=12, alpha=0.5, label="single seeds"
@@ -80,12 +113,17 @@ def draw_gap(axes: Axes, points: pd.DataFrame, gaps: pd.DataFrame) -> None:
         capsize=4,
         label="mean, 95 % interval",
     )
-    for gap in gaps.dropna(subset=["seeds_needed_paired", "seeds_needed_unpaired"]).itertuples():
-        text = f"{gap.seeds_needed_paired:g} seeds tell it"
-        if gap.seeds_needed_unpaired != gap.seeds_needed_paired:
-            text += f"\n({gap.seeds_needed_unpaired:g} if not paired)"
+    told = gaps.dropna(subset=["seeds_needed_paired", "seeds_needed_unpaired"])
+    for gap in told.itertuples() if seeds_needed else ():
+        paired, unpaired = int(gap.seeds_needed_paired), int(gap.seeds_needed_unpaired)
+        text = f"{paired} seeds" if paired == unpaired else f"{paired} seeds;\n{unpaired} unpaired"
         axes.annotate(
-            text, (gap.budget_flops, gap.gap_high), xytext=(8, 2), textcoords="offset points", ha="left", fontsize=8
+            text,
+            (gap.budget_flops, gap.gap_high),
+            xytext=(8, 2),
+            textcoords="offset points",
+            ha="left",
+            fontsize=plotting.SMALL_POINTS,
         )
     axes.axhline(0, color=palette.DARK_GREY, linestyle=":", linewidth=1.3)
     axes.margins(y=0.2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,6 +12,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from postproof.charts import on_machines, palette, plotting
 from postproof.charts.on_machines import Measured
+from postproof.mixtral.figures import rerun_marks
 from postproof.mixtral.looks import LOOKS, MEASURED_AS
 
 PERCENTILES = ["p50_seconds", "p95_seconds", "p99_seconds"]
@@ -26,19 +29,54 @@ def main(args) -> None:
     for machine in machines:
         check(machine)
     plotting.style()
-    figure, panels = plt.subplots(1, len(machines), figsize=(0.9 + 5.8 * len(machines), 5), sharey=True, squeeze=False)
-    for axes, machine in zip(panels[0], machines):
-        draw(axes, machine.table)
-        axes.set_title(machine.heading(60), fontsize=9)
-    panels[0][0].set_ylabel("latency of one forward pass (ms, log scale)")
-    prompts = ", ".join(sorted({f"{int(n)}" for machine in machines for n in machine.table["repeats"]}))
-    figure.suptitle(
-        "Measured latency of one forward pass by prompt length\n"
-        f"(batch 1, untrained weights, {prompts} prompts per bucket and variant)",
-        fontsize=11,
+    columns = min(2, len(machines))
+    rows = -(-len(machines) // columns)
+    figure, grid = plt.subplots(
+        rows, columns, figsize=(plotting.COLUMN, 2.2 + 2.9 * rows), sharex=True, sharey=True, squeeze=False
     )
-    legend(figure)
+    for axes in grid.flat[len(machines) :]:
+        axes.set_axis_off()
+    for axes, machine in zip(grid.flat, machines):
+        draw(axes, machine.table)
+        axes.set_title(machine.heading(44), fontsize=plotting.SMALL_POINTS)
+    for axes in grid[:, 0]:
+        axes.set_ylabel("ms, log axis")
+    for axes in grid[-1]:
+        axes.set_xlabel("prompt length (tokens)")
+    prompts = ", ".join(sorted({f"{int(n):,}" for machine in machines for n in machine.table["repeats"]}))
+    legend(grid[0][0])
+    plotting.headed(
+        figure,
+        says([machine.table for machine in machines]),
+        f"Milliseconds of a forward pass, batch 1, {prompts} prompts per bucket and variant. P50: filled "
+        "marks; P95: dashes; "
+        "P99: hollow marks.",
+        plotting.source([f"mixtral/measured_{name}" for name in MEASURED], "Models of the post's size, untrained."),
+    )
     plotting.save(figure, args.out_svg, args.out_png)
+
+
+def says(measured: Sequence[pd.DataFrame]) -> str:
+    """The MoE's median latency over the dense model's in the shortest and in the longest bucket, over the machines."""
+    shortest, longest = [], []
+    for table in measured:
+        p50 = table.pivot(index="tokens_from", columns="variant", values="p50_seconds")
+        if {"dense", "ours"} <= set(p50):
+            ratios = (p50["ours"] / p50["dense"]).dropna()
+            shortest += ratios.iloc[:1].tolist()
+            longest += ratios.iloc[-1:].tolist()
+    if not shortest:
+        return "No machine has measured both the dense model and the MoE"
+    return (
+        f"The MoE takes {span(shortest)} times as long as the dense model for a short prompt, {span(longest)} "
+        "times for "
+        "a long one (median)"
+    )
+
+
+def span(ratios: Sequence[float]) -> str:
+    low, high = rerun_marks.fixed(min(ratios), 2), rerun_marks.fixed(max(ratios), 2)
+    return low if low == high else f"{low} to {high}"
 
 
 def check(machine: Measured) -> None:
@@ -67,22 +105,20 @@ def draw(axes: Axes, table: pd.DataFrame) -> None:
         axes.plot(x, p50, marker=look.marker, markersize=7, **common)
         axes.plot(x, p95, marker="_", markersize=11, markeredgewidth=2, **common)
         axes.plot(x, p99, marker=look.marker, markersize=6, markerfacecolor=palette.WHITE, **common)
-    axes.set_xticks(range(len(buckets)), [f"{low}–{high}" for low, high in buckets])
-    axes.set(xlabel="prompt length (tokens)", yscale="log")
+    axes.set_xticks(range(len(buckets)), [f"{low}–{high}" for low, high in buckets], size=9)
+    axes.tick_params(labelbottom=True)
+    axes.set(yscale="log")
     axes.yaxis.set(
         major_locator=LogLocator(subs=(1, 1.5, 2, 3, 4, 5, 7)), major_formatter="{x:g}", minor_formatter=NullFormatter()
     )
     axes.grid(axis="x", visible=False)
 
 
-def legend(figure) -> None:
-    """Variants by colour and marker in one row, percentiles by the way they are drawn in the next."""
-    style = {"linestyle": "none", "markeredgewidth": 1.5}
-    handles = []
-    grey = palette.DARK_GREY
-    marks = [("P50", "o", grey), ("P95", "_", grey), ("P99", "o", palette.WHITE)]
-    for stem, (percentile, marker, face) in zip(MEASURED_AS.values(), marks):
-        look = LOOKS[stem]
-        handles.append(Line2D([], [], color=look.colour, marker=look.marker, label=look.long, **style))
-        handles.append(Line2D([], [], color=grey, marker=marker, markerfacecolor=face, label=percentile, **style))
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(marks), fontsize=9)
+def legend(axes: Axes) -> None:
+    """Variants; how percentiles are drawn is said in the heading."""
+    style = {"linestyle": "none", "markersize": 6}
+    looks = [LOOKS[stem] for stem in MEASURED_AS.values()]
+    handles = [Line2D([], [], color=look.colour, marker=look.marker, label=look.long, **style) for look in looks]
+    axes.legend(handles=handles, loc="upper left", fontsize=plotting.SMALL_POINTS)
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high * (high / low) ** 0.25)  # so that the legend has a place

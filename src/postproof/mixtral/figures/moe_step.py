@@ -6,15 +6,17 @@ A panel per machine and size. Each ratio is to the dense step launched in the sa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from postproof.charts import on_machines, palette, plotting
 from postproof.charts.on_machines import Measured
 from postproof.core.errors import ArtefactError
+from postproof.mixtral.figures import rerun_marks
 from postproof.mixtral.looks import LOOKS, MEASURED_AS
 
 # What mixtral/measuring/moe_variants.py computes; those that other charts have too are drawn as they are there.
@@ -27,7 +29,7 @@ WAYS = {
     "transformers": "Mixtral block of transformers",
     "transformers_grouped": "the same, grouped products",
 }
-LAUNCHES = {"eager": "eager", "compiled": "compiled (torch.compile)"}
+LAUNCHES = ("eager", "compiled")
 # Of each size, the precision and attention that are drawn: the post's, and what one would train the larger one in.
 SIZES = {"posted": ("float32", "plain"), "large": ("bfloat16", "fused")}
 LABELS = ["variant", "launch", "size", "precision", "attention", "what"]
@@ -51,7 +53,7 @@ def main(args) -> None:
     figure, grid = plt.subplots(
         len(machines),
         len(sizes),
-        figsize=(2.8 + 4.6 * len(sizes), 1.4 + 3.2 * len(machines)),
+        figsize=(plotting.COLUMN, 2.1 + 2.9 * len(machines)),
         sharex=True,
         sharey=True,
         squeeze=False,
@@ -60,15 +62,42 @@ def main(args) -> None:
         for size, axes in zip(sizes, row):
             if size in of_machine:
                 draw(axes, of_machine[size])
-                axes.set_title(f"{machine.heading(60)}\n{describe(of_machine[size])}", fontsize=9)
+                axes.set_title(f"{machine.heading(44)}\n{describe(of_machine[size])}", fontsize=plotting.SMALL_POINTS)
             else:
                 axes.set_axis_off()
     for axes in grid[:, 0]:
-        axes.set_yticks(range(len(WAYS)), WAYS.values())
+        axes.set_yticks(range(len(WAYS)), WAYS.values(), size=9)
         axes.set_ylim(len(WAYS) - 0.5, -0.5)
-    figure.suptitle("Measured time of one training step over that of the dense model launched alike", fontsize=11)
-    legend(figure)
+    for axes in grid[-1]:
+        axes.set(xlabel="times the dense step (log axis)")
+    plotting.headed(
+        figure,
+        says([rows for of_machine in panels for rows in of_machine.values()]),
+        "Median time of a training step and its quartiles, over the dense step launched alike. Filled: eager; hollow: "
+        "compiled (torch.compile). Blue line: as long as dense; dashed: FLOPs of MoE over dense.",
+        plotting.source([f"mixtral/measured_{name}" for name in MEASURED], "Models of the post's size, or as stated."),
+    )
     plotting.save(figure, args.out_svg, args.out_png)
+
+
+def says(measured: Sequence[pd.DataFrame]) -> str:
+    """Which share of the dense step the sorted MoE takes, eager, over the panels, and what its FLOPs would have it."""
+    taken, flops = [], []
+    for rows in measured:
+        ours = rows[(rows["variant"] == "ours") & (rows["launch"] == "eager")]
+        taken += ours["ratio"].tolist()
+        flops += (ours["flops"] / rows.loc[rows["variant"] == "dense", "flops"].iloc[0]).tolist()
+    if not taken:
+        return "No machine has measured a step of the sorted MoE"
+    return (
+        f"A step of the MoE, sorted by expert, takes {span(taken)} times the dense step, "
+        f"{'more' if min(taken) > max(flops) else 'and not more'} than its {span(flops)} times the FLOPs"
+    )
+
+
+def span(ratios: Sequence[float]) -> str:
+    low, high = rerun_marks.fixed(min(ratios), 2), rerun_marks.fixed(max(ratios), 2)
+    return low if low == high else f"{low} to {high}"
 
 
 def steps(machine: Measured, size: str) -> pd.DataFrame:
@@ -107,7 +136,7 @@ def describe(rows: pd.DataFrame) -> str:
     """Size, and the dense step that is 1."""
     first = rows.iloc[0]
     dense = rows[rows["variant"] == "dense"].set_index("launch")["median_seconds"]
-    times = ", ".join(f"{1e3 * dense[launch]:.3g} ms {launch}" for launch in LAUNCHES if launch in dense)
+    times = ", ".join(f"{1e3 * dense[launch]:,.3g} ms {launch}" for launch in LAUNCHES if launch in dense)
     size = f"width {first['d_model']:.0f}, {first['tokens']:,.0f} tokens, {first['precision']}"
     return f"{size}, {first['attention']} attention\ndense step: {times}"
 
@@ -131,17 +160,6 @@ def draw(axes: Axes, rows: pd.DataFrame) -> None:
     axes.axvline(1, color=LOOKS["dense"].colour, linewidth=1)
     if len(flops := rows.groupby(rows["variant"] == "dense")["flops"].first()) == 2:
         axes.axvline(flops[False] / flops[True], color=palette.BLACK, linestyle="--", linewidth=1.2)
-    axes.set(xscale="log", xlabel="step time / dense step time (log scale)")
+    axes.set(xscale="log")
     axes.xaxis.set(major_locator=FixedLocator(TICKS), minor_locator=NullLocator(), major_formatter="{x:g}")
     axes.tick_params(labelbottom=True)
-
-
-def legend(figure) -> None:
-    mark = {"color": palette.DARK_GREY, "marker": "o", "linestyle": "none"}
-    points = [
-        Line2D([], [], label=LAUNCHES["eager"] + ", median and quartiles", **mark),
-        Line2D([], [], label=LAUNCHES["compiled"], markerfacecolor=palette.WHITE, **mark),
-        Line2D([], [], color=LOOKS["dense"].colour, linewidth=1, label="as long as dense"),
-        Line2D([], [], color=palette.BLACK, linestyle="--", linewidth=1.2, label="FLOPs of MoE / FLOPs of dense"),
-    ]
-    figure.legend(handles=points, loc="outside lower center", ncols=2, fontsize=9)

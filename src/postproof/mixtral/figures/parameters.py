@@ -1,8 +1,8 @@
-"""Parameters of Mixtral 8x7B term by term: all of them, and those that work for one token."""
+"""Parameters of Mixtral 8x7B: all of them, those that work for one token, and two readings of its name that are
+neither.
+"""
 
 from __future__ import annotations
-
-import math
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from postproof.charts import palette, plotting
 from postproof.mixtral.figures import parameter_table
 from postproof.mixtral.figures.parameter_table import COUNTS, MODEL
+from postproof.mixtral.figures.rerun_marks import fixed
 from postproof.mixtral.looks import LOOKS
 
 TABLES = ("mixtral/parameters",)
@@ -24,18 +25,42 @@ def add_arguments(parser) -> None:
 
 
 def main(args) -> None:
-    table = parameter_table.read(*args.tables)
+    table = parameter_table.read(*args.tables).loc[MODEL]
     plotting.style()
-    figure, (left, right) = plt.subplots(1, 2, figsize=(13, 4.8), width_ratios=[1, 1])
-    draw_sums(left, table.loc[MODEL])
-    draw_terms(right, table.loc[MODEL])
+    figure, axes = plt.subplots(figsize=(plotting.COLUMN, 4.6))
+    draw_sums(axes, table)
+    experts, chosen = counts(table)
+    held = table.loc["all", "bytes_16bit"] / BILLION
+    plotting.headed(
+        figure,
+        says(table),
+        f"Parameters of Mixtral 8x7B, which holds {experts} experts a layer ({held:,.1f} GB in all at 2 bytes "
+        "a parameter) "
+        f"and computes each token with {chosen}. Hatched: readings of the name that are neither.",
+        plotting.source(TABLES, "Counted from the published sizes."),
+    )
     plotting.save(figure, args.out_svg, args.out_png)
+
+
+def counts(table: pd.DataFrame) -> tuple[int, int]:
+    """Experts of a layer, and how many of them work for a token."""
+    total, active, one = (table.loc["experts", column] for column in COUNTS)
+    return round(total / one), round(active / one)
+
+
+def says(table: pd.DataFrame) -> str:
+    total, active = (table.loc["all", column] for column in COUNTS[:2])
+    return (
+        f"Mixtral 8x7B has {fixed(total / BILLION, 1)} billion parameters, of which "
+        f"{fixed(active / BILLION, 1)} billion "
+        f"({plotting.percent(active / total)}) work for a token"
+    )
 
 
 def draw_sums(axes: Axes, table: pd.DataFrame) -> None:
     """Total and active, and below them two readings of the model's name that are neither."""
     total, active, one = (table[column].drop("all") for column in COUNTS)
-    experts, chosen = (round(column["experts"] / one["experts"]) for column in (total, active))
+    experts, chosen = counts(table)
     bars = {
         f"total:\nall {experts} experts": total,
         f"active for a token:\n{chosen} of {experts} experts": active,
@@ -55,46 +80,4 @@ def draw_sums(axes: Axes, table: pd.DataFrame) -> None:
     axes.set(xlabel="parameters (10⁹)", xlim=(0, 1.15 * max(terms.sum() for terms in bars.values()) / BILLION))
     axes.grid(axis="y", visible=False)
     axes.set_axisbelow(True)
-    axes.legend(loc="center right", bbox_to_anchor=(1, 0.46))
-    held = table.loc["all", "bytes_16bit"] / BILLION
-    axes.set_title(
-        f"Mixtral 8x7B holds {experts} experts a layer ({held:.1f} GB in all, at 2 bytes a parameter)\n"
-        f"and computes each token with {chosen}",
-        fontsize=10,
-    )
-
-
-def draw_terms(axes: Axes, table: pd.DataFrame) -> None:
-    terms = table.drop("all").sort_values("total", kind="stable", ascending=False)
-    ys = range(len(terms))
-    fewest = 10.0 ** math.floor(math.log10(terms["total"].min()))
-    colours = [EXPERTS_COLOUR if group == "experts" else SHARED_COLOUR for group in terms["group"]]
-    axes.hlines(ys, fewest, terms["active"], color=palette.BLACK, alpha=0.15, linewidth=1)
-    axes.hlines(ys, terms["active"], terms["total"], color=colours, linewidth=2)
-    axes.scatter(
-        terms["total"], ys, s=90, color=colours, edgecolor=palette.BLACK, linewidth=0.5, label="total", zorder=2
-    )
-    axes.scatter(
-        terms["active"], ys, s=22, color=palette.WHITE, edgecolor=palette.BLACK, label="active for a token", zorder=3
-    )
-    for y, (total, active) in enumerate(zip(terms["total"], terms["active"])):
-        text = in_words(total) if total == active else f"{in_words(total)}, active {in_words(active)}"
-        axes.text(1.6 * total, y, text, va="center", fontsize=9)
-    axes.set_yticks(ys, [term.replace("_", " ") for term in terms.index])
-    axes.invert_yaxis()
-    axes.set(
-        xscale="log",
-        xlabel="parameters (logarithmic axis)",
-        xlim=(fewest, 1e3 * terms["total"].max()),  # with room for the text
-    )
-    axes.minorticks_off()
-    axes.grid(axis="y", visible=False)
-    axes.legend(loc="lower right")
-    axes.set_title("Term by term: what is not an expert works for every token", fontsize=10)
-
-
-def in_words(parameters: float) -> str:
-    for size, name in ((1e9, "billion"), (1e6, "million")):
-        if parameters >= size:
-            return f"{parameters / size:.3g} {name}"
-    return f"{parameters:,.0f}"
+    axes.legend(loc="center right", bbox_to_anchor=(1, 0.46), fontsize=plotting.SMALL_POINTS)

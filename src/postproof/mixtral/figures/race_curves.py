@@ -30,9 +30,14 @@ def read(path: Path) -> pd.DataFrame:
     return table
 
 
-def draw(axes: Axes, table: pd.DataFrame, x: str, y: str) -> None:
-    """Per arm: every seed as a thin line, their mean with markers, a band of one standard deviation of single runs."""
+def draw(axes: Axes, table: pd.DataFrame, x: str, y: str) -> list[tuple[float, float, str, str]]:
+    """Per arm: every seed as a thin line, their mean with markers, a band of one standard deviation of single runs.
+
+    Returns where the means end, and their names, as plotting.name_ends takes them.
+    """
+    ends = []
     for arm, mean in rerun_marks.spread(axes, table, x, y).items():
         look = LOOKS[arm]
-        label = f"{look.long}: mean of {table.loc[table['arm'] == arm, 'seed'].nunique()} seeds"
-        axes.plot(mean.index, mean, color=look.colour, marker=look.marker, markersize=4, linewidth=1.8, label=label)
+        axes.plot(mean.index, mean, color=look.colour, marker=look.marker, markersize=4, linewidth=1.8)
+        ends.append((mean.index[-1], mean.iloc[-1], look.long, look.colour))
+    return ends

@@ -8,10 +8,13 @@ from __future__ import annotations
 import math
 
 import matplotlib.pyplot as plt
+import pandas as pd
 
 from postproof.charts import plotting
 from postproof.core import tables
 from postproof.mixtral.figures import rerun_marks, router_tables
+from postproof.mixtral.figures.rerun_marks import fixed
+from postproof.mixtral.looks import LOOKS
 
 TABLES = (
     "mixtral/router_balance_as_run",
@@ -31,15 +34,47 @@ def main(args) -> None:
     experts = router_tables.read_usage(usage_file)["expert"].nunique()
     reruns = tables.read(reruns_file, "mixtral/router_balance_reruns")
     plotting.style()
-    figure, axes = plt.subplots(figsize=(7.2, 5))
+    figure, axes = plt.subplots(figsize=(plotting.COLUMN, 5.0))
     rerun_marks.spread(axes, balance, "step", "entropy")
-    rerun_marks.draw(axes, reruns, "step", "entropy")
-    untrained = layers.loc[(layers["step"] == 0) & (layers["layer"] == "all"), "entropy"]
-    even = f"even routing: ln {experts} = {math.log(experts):.4f}"
-    router_tables.draw_levels(axes, math.log(experts), even, untrained)
+    untrained = layers.loc[(layers["step"] == 0) & (layers["layer"] == "all"), "entropy"].mean()
+    levels = [
+        ("even", math.log(experts), f"even: ln {experts} = {fixed(math.log(experts), 3)}"),
+        ("untrained", untrained, f"untrained: {fixed(untrained, 3)}"),
+    ]
+    steps = balance["step"].min(), balance["step"].max()
+    for stem, level, _ in levels:
+        axes.hlines(level, *steps, color=LOOKS[stem].colour, linestyle=LOOKS[stem].line, linewidth=1.2)
     axes.set(xlabel=router_tables.STEPS_LABEL, ylabel="entropy of expert choices (nats)")
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=9)
-    seeds = balance["seed"].nunique()
-    title = f"Router entropy over slots, layers and 25 steps, the post's text (thin: {seeds} seeds; band: ± 1 sd)"
-    figure.suptitle(title, fontsize=10)
+    more = [(steps[1], level, text, LOOKS[stem].colour) for stem, level, text in levels]
+    rerun_marks.draw(axes, reruns, "step", "entropy", more)
+    axes.legend(handles=[rerun_marks.posted_handle()], loc="lower right")
+    plotting.headed(
+        figure,
+        says(reruns, experts),
+        "Entropy of the expert choices since the checkpoint before, over slots and layers. Lines: the post's runs made "
+        f"again; thin lines and bands: {rerun_marks.of_seeds(balance['seed'].nunique())}, ± 1 sd of single runs. "
+        "Dashed: even routing, and untrained routers (mean).",
+        plotting.source(TABLES, "The post's text (TinyStories) and draws."),
+    )
     plotting.save(figure, args.out_svg, args.out_png)
+
+
+def says(reruns: pd.DataFrame, experts: int) -> str:
+    """From which step on the auxiliary loss raises the post's entropy, where it ends, how near the rerun comes."""
+    by_arm = reruns.pivot(index="step", columns="arm", values="entropy_posted")
+    higher = by_arm["with_aux"] > by_arm["no_aux"]
+    ends = f"{fixed(by_arm['with_aux'].iloc[-1], 3)} nats against {fixed(by_arm['no_aux'].iloc[-1], 3)}"
+    even = f"even routing is {fixed(math.log(experts), 3)}"
+    if not higher.iloc[-1]:
+        seen = f"In the post the auxiliary loss does not raise the router entropy: it ends at {ends}"
+    elif higher.all():
+        seen = f"In the post the auxiliary loss raises the router entropy throughout, to {ends}"
+    else:
+        since = by_arm.index[-_last_run(higher)]
+        seen = f"In the post the auxiliary loss raises the router entropy only from step {since} on, to {ends}"
+    return f"{seen} ({even}); made again, {rerun_marks.agreement(reruns, 'entropy')}"
+
+
+def _last_run(flags: pd.Series) -> int:
+    """How many of the last flags in a row are set."""
+    return int(flags[::-1].cumprod().sum())
