@@ -17,7 +17,7 @@ RACE_AS_RUN, BALANCE_AS_RUN = (
 ISOFLOP_AS_RUN = expand(
     "mixtral/isoflop/{arm}_d{width}-seed{seed}",
     arm=["dense", "moe"],
-    width=MIXTRAL["isoflop"]["widths"],
+    width=MIXTRAL["posted_text"]["isoflop"]["widths"],
     seed=MIXTRAL["posted_text"]["race_seeds"],
 )
 IN_TWO_PRECISIONS = [
@@ -65,13 +65,13 @@ use rule train_isoflop as train_isoflop_as_run with:
         "logs/train_isoflop_as_run/{arm}_d{width}-seed{seed}.log",
     wildcard_constraints:
         arm="dense|moe",
-        width=Among("mixtral.isoflop.widths"),
+        width=Among("mixtral.posted_text.isoflop.widths"),
         seed=Among("mixtral.posted_text.race_seeds"),
     params:
         model=section("mixtral.model"),
         optimiser=section("mixtral.optimiser"),
-        budgets=section("mixtral.isoflop.budgets"),
-        race_budget=section("mixtral.race.training.budget_flops"),
+        budgets=section("mixtral.posted_text.isoflop.budgets"),
+        race_budget=section("mixtral.posted_text.isoflop.race_budget"),
         device="cpu",
         draws="as_run",
 
@@ -153,9 +153,9 @@ use rule isoflop_metrics as isoflop_metrics_as_run with:
         f"logs/isoflop_metrics_as_run/{RESULTS}.log",
     params:
         seeds=section("mixtral.posted_text.race_seeds"),
-        widths=section("mixtral.isoflop.widths"),
-        budgets=section("mixtral.isoflop.budgets"),
-        race_budget=section("mixtral.race.training.budget_flops"),
+        widths=section("mixtral.posted_text.isoflop.widths"),
+        budgets=section("mixtral.posted_text.isoflop.budgets"),
+        race_budget=section("mixtral.posted_text.isoflop.race_budget"),
 
 
 use rule router_balance_metrics as router_balance_metrics_as_run with:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ import numpy as np
 from postproof.claims import Evidence, Kind, Severity, Verdict, artefacts, document, expression
 from postproof.claims.artefacts import Figure, Parameter, Selection, Table, Work
 from postproof.claims.document import Claim, Document, PostedNumber, Test
-from postproof.claims.quantity import Quantity, align, plain, same_unit
+from postproof.claims.quantity import MissingRun, Quantity, align, plain, same_unit
 from postproof.claims.rules import RULES, Outcome
 from postproof.claims.strict import naming, one_of
 from postproof.core import files, tables
@@ -148,7 +149,10 @@ class Judge:
         by_id: dict[str, dict[str, Any]] = {}
         for claim in sorted(self.post.claims, key=lambda claim: claim.repeats is not None):  # what is repeated first
             with naming(claim=claim.id):
-                by_id[claim.id] = self._repeat(claim, by_id) if claim.repeats else self._record(claim)
+                try:
+                    by_id[claim.id] = self._repeat(claim, by_id) if claim.repeats else self._record(claim)
+                except MissingRun as error:
+                    by_id[claim.id] = self._without_its_run(claim, error.context["value"])
         for name in self.post.values:  # those that no claim uses have to be right as well
             self.value(name)
         return [by_id[claim.id] for claim in self.post.claims]
@@ -222,6 +226,20 @@ class Judge:
         if record["verdict"] == Verdict.DOES_NOT_HOLD:
             record |= self._defence(claim, record, say)
         return record
+
+    def _without_its_run(self, claim: Claim, seed: int) -> dict[str, Any]:
+        """A record of what is not checked, as the params have no run of the seed that the claim speaks of."""
+        shown = {name: "..." for name in claim.numbers}
+        plain_claim = replace(
+            claim, kind=Kind.FINDING, numbers={}, statement=claim.statement.format_map(shown), needs=None,
+            note=None, readings=(), rerun=None, prediction=None,
+        )  # fmt: skip
+        record = self._record(plain_claim) | {"kind": claim.kind.value}
+        if claim.kind is Kind.FINDING:
+            return record
+        needs = f"a run of seed {seed}, which params.yaml leaves out"
+        posted = claim.number.text if claim.number else True
+        return record | {"posted": posted, "verdict": Verdict.NOT_CHECKED.value, "needs": needs}
 
     def _decided(self, claim: Claim, say) -> dict[str, Any]:
         """By its readings: in all, in some, in none; undecided where one is and none holds."""

@@ -21,6 +21,10 @@ SEED, CHECKPOINT, ROW = "seed", "checkpoint", "row"
 AXES = (SEED, CHECKPOINT, ROW)
 
 
+class MissingRun(ClaimError):
+    """A claim speaks of a run that the params leave out: no fault of the claim, and nothing to judge it by."""
+
+
 @dataclass(frozen=True)
 class Quantity:
     """`data` has one dimension per name in `axes`, in the order of AXES; dtype float64, or bool with unit 1.
@@ -91,9 +95,9 @@ class Quantity:
         return self.pick(self.axes[-1], index)
 
     def at_seed(self, seed: int) -> Quantity:
-        """The run of that seed. Raises ClaimError when there is none."""
+        """The run of that seed. Raises MissingRun when there is none."""
         if SEED in self.axes and seed not in self.seeds:
-            raise ClaimError("no run of this seed", value=seed, allowed=", ".join(map(str, self.seeds)))
+            raise MissingRun("no run of this seed", value=seed, allowed=", ".join(map(str, self.seeds)))
         return self.pick(SEED, self.seeds.index(seed) if self.seeds else 0)
 
     def reduce(self, function: Callable[..., np.ndarray], unit: Unit | None = None) -> Quantity:

@@ -186,6 +186,19 @@ class Telemetry(Settings):
     bytes_per_value: Annotated[int, at_least(1), at_most(8)]
 
 
+class Isoflop(Settings):
+    """`mixtral.isoflop`."""
+
+    widths: Counts
+    budgets: Budgets  # in budgets of the race
+
+
+class RecordedSweep(Isoflop):
+    """`mixtral.posted_text.isoflop`: of the sweep that is recorded, whatever those of the default text are set to."""
+
+    race_budget: Flops
+
+
 class PostedSeeds(Settings):
     """`mixtral.posted_text.posted_seeds`: of the post's own runs."""
 
@@ -200,6 +213,7 @@ class PostedText(Settings):
     race_seeds: SeedsOfGap
     balance_seeds: SeedsOfGap
     posted_seeds: PostedSeeds
+    isoflop: RecordedSweep
     precision_steps: Count
 
     def relations(self) -> Iterator[Relation]:
@@ -215,13 +229,6 @@ class WorkedToken(Settings):
     """`mixtral.worked_token`."""
 
     logits: Annotated[tuple[float, ...], items(unique=False)]
-
-
-class Isoflop(Settings):
-    """`mixtral.isoflop`."""
-
-    widths: Counts
-    budgets: Budgets  # in budgets of the race
 
 
 class Full(Settings):

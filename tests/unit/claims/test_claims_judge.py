@@ -288,6 +288,18 @@ def test_a_setting_that_our_params_do_not_have_is_not_checked(desk):
     assert record["kind"] == "setting" and record["verdict"] == "not checked" and "193" in record["needs"]
 
 
+def test_a_run_that_the_params_leave_out_is_needed_and_no_error(desk):
+    desk.params["mixtral"]["race"]["seeds"] = SEEDS[1:]
+    desk.race = desk.race[desk.race.seed != SEEDS[0]]
+    desk.claims = CLAIMS.replace("low: {got: min(perplexity)", "low: {got: 'at_seed(perplexity, 7)'")
+    records = desk.judge()
+    for name in ("race_perplexity", "race_again", "race_rerun"):
+        assert records[name]["verdict"] == Verdict.NOT_CHECKED and "seed 7" in records[name]["needs"], name
+    assert records["race_perplexity"]["posted"] == "25.30" and records["race_again"]["kind"] == Kind.REPEAT
+    assert records["race_spread"]["statement"] == "Over five seeds it ends at ... to ...."
+    assert records["race_steps"]["verdict"] == Verdict.HOLDS
+
+
 def test_what_is_needed_stands_beside_what_we_predict(desk):
     record = one(desk, posted="13", unit="steps", needs="the author's card", got="steps")
     assert record["verdict"] == "not checked" and record["got"] == 12 and "race.csv" in record["artefact"]
