@@ -16,7 +16,7 @@ from workflow_helpers import Checkout, computed
 RUN = "results/mixtral/runs/race/dense-seed7"
 STATE = f"{RUN}.resume.safetensors"
 TABLE = "results/mixtral/metrics/race.csv"
-FIGURE = "results/mixtral/figures/race_train_loss.svg"
+FIGURE = "results/mixtral/figures/race_texts.svg"
 CORPUS = "data/prepared/mixtral_corpus.safetensors"
 SCHEMA = "workflow/schemas/tables/mixtral/race.yaml"
 LOG = "logs/train_race/results/dense-seed7.log"

@@ -57,8 +57,9 @@ LINES = {
         *"--out-axes mixtral/metrics/race_matched_axes.csv".split(),
     ],
     "figure": [
-        *"mixtral.figures.race_train_loss --tables mixtral/metrics/race.csv".split(),
-        *"--out-svg figures/race_train_loss.svg --out-png figures/race_train_loss.png".split(),
+        *"mixtral.figures.race_texts --tables mixtral/metrics/race.csv mixtral/metrics/race.csv".split(),
+        str(Path(__file__).parents[2] / "data/posted/mixtral/race.csv"),
+        *"--out-svg figures/race_texts.svg --out-png figures/race_texts.png".split(),
     ],
     "judge": [
         *"claims.judge --claims claims/mixtral.yaml --schemas mixtral/race.yaml".split(),
