@@ -4,6 +4,8 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # The environment's own package, also where another checkout's is on the path.
 export PYTHONPATH := $(CURDIR)/src
+# Each job is a process of its own: what it imports is compiled once and kept, also where the environment says otherwise.
+export PYTHONDONTWRITEBYTECODE :=
 # Fixed, since a container may show more cores than it has; each worker builds a small copy of the project for itself.
 TWO_AT_A_TIME := --numprocesses 2 --dist worksteal
 

@@ -7,6 +7,7 @@
 #   results/{post}/runs/{experiment}/{arm}-seed{seed}.csv, .safetensors
 #   results/{post}/metrics/{table}.csv                  tidy table over arms and seeds
 #   results/{post}/figures/{chart}.svg, .png            drawn from metrics and measured tables only
+#   results/{post}/interactive/{chart}.html             the same for pointer and keyboard; results/interactive.js: its script
 #   results/{post}/claims.json, README.md               one verdict per claim; charts and verdicts in the post's order
 #   build/code/{command}.txt                            which code a command runs: an input of its jobs
 #
@@ -35,4 +36,5 @@ rule all:
     default_target: True
     input:
         [f"{RESULTS}/{post}/figures/{chart}.svg" for post, chart in CHARTS],
+        [f"{RESULTS}/interactive.js"] if TWINS else [],
         expand(f"{RESULTS}/{{post}}/README.md", post=POSTS),

@@ -20,7 +20,7 @@ CLAIMS = f"""
 post: mixtral
 title: A small post
 evidence: {{race: {{kind: experiment}}}}
-values: {{steps: {{table: race, where: {{arm: dense, protocol: as_posted}}, checkpoint: last, column: step}}}}
+values: {{steps: {{table: race, where: {{arm: dense, protocol: fixed_windows}}, checkpoint: last, column: step}}}}
 claims:
 - {{id: race_steps, where: Result, statement: Steps., posted: {checkpoints("dense")[-1]}, unit: steps, got: steps,
    rule: exact}}

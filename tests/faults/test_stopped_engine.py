@@ -221,7 +221,7 @@ def test_a_stopped_job_keeps_its_last_good_files_and_goes_on_to_the_same_bytes(p
 
 @pytest.mark.parametrize(
     "target",
-    ["no_such_rule", "data/raw/tinystory.txt", RUN.replace("dense", "sparse") + ".csv", FIGURE.replace("loss", "lose")],
+    ["no_such_rule", "data/raw/tinystory.txt", f"{RUN}0.csv", FIGURE.replace(".svg", "_again.svg")],
     ids=["rule", "text", "run", "figure"],
 )
 def test_a_target_that_nothing_makes_is_named_in_a_short_message(built, target):

@@ -42,6 +42,9 @@ rule page:
         pictures=lambda wildcards: [
             f"{RESULTS}/{post}/figures/{name}.png" for post, name in CHARTS if post == wildcards.post
         ],
+        twins=lambda wildcards: [
+            f"{RESULTS}/{post}/interactive/{name}.html" for post, name in TWINS if post == wildcards.post
+        ],
     output:
         page=update(f"{RESULTS}/{{post}}/README.md"),
     log:
@@ -60,5 +63,5 @@ rule page:
     shell:
         job(
             "claims.pages --records {input.records} --title {params.title:q} --charts {params.charts:q}"
-            " --pictures {input.pictures} --out {output.page}"
+            " --pictures {input.pictures} --twins {input.twins} --out {output.page}"
         )

@@ -6,6 +6,8 @@
 #          train_isoflop_as_run (arm x width x seed), train_two_precisions (arm) -> recorded
 #          data/recorded -> race_metrics_as_run, isoflop_metrics_as_run, router_balance_metrics_as_run, precision_metrics
 #          data/posted, race_metrics_as_run, router_balance_metrics_as_run -> reruns
+#          data/posted, router_balance_metrics, router_balance_metrics_as_run -> router_quality
+#          data/posted -> posted_gap
 RACE_AS_RUN, BALANCE_AS_RUN = (
     expand(f"mixtral/{experiment}/{{arm}}-seed{{seed}}", arm=arms, seed=seeds)
     for experiment, arms, seeds in [
@@ -193,6 +195,38 @@ rule reruns:
         job(
             "mixtral.reruns --posted {input.posted} --race {input.race} --balance {input.balance}"
             " --seeds {params.seeds:q} --out-race {output.race} --out-equal {output.equal} --out-balance {output.balance}"
+        )
+
+
+rule posted_gap:
+    """Say how far apart the two posted runs are at equal FLOPs, as the sweep over budgets has it."""
+    input:
+        code=code("mixtral.posted_gap"),
+        posted="data/posted/mixtral/race.csv",
+    output:
+        gap=update(f"{RESULTS}/mixtral/metrics/race_posted_gap.csv"),
+    log:
+        f"logs/posted_gap/{RESULTS}.log",
+    shell:
+        job("mixtral.posted_gap --posted {input.posted} --out {output.gap}")
+
+
+rule router_quality:
+    """Say what the auxiliary loss costs in perplexity, on both texts and in the post."""
+    input:
+        code=code("mixtral.router_quality"),
+        as_run=rules.router_balance_metrics_as_run.output.balance,
+        balance=rules.router_balance_metrics.output.balance,
+        posted="data/posted/mixtral/router_balance.csv",
+    output:
+        quality=update(f"{RESULTS}/mixtral/metrics/router_quality.csv"),
+        seeds=update(f"{RESULTS}/mixtral/metrics/router_quality_by_seed.csv"),
+    log:
+        f"logs/router_quality/{RESULTS}.log",
+    shell:
+        job(
+            "mixtral.router_quality --as-run {input.as_run} --balance {input.balance} --posted {input.posted}"
+            " --out {output.quality} --out-seeds {output.seeds}"
         )
 
 

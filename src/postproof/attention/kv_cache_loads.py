@@ -62,7 +62,6 @@ def row(model: Configuration, variant: Configuration, context: int, users: int) 
         "heads": variant.heads,
         "kv_heads": variant.kv_heads,
         "head_dim": variant.head_dim,
-        "group": variant.heads // variant.kv_heads,
         "token_bytes": token,
         "cache_bytes": cache,
         "weight_bytes": weights,

@@ -194,7 +194,6 @@ def fits(table: pd.DataFrame, longest: int) -> Iterator[dict]:
                 "max_error_bytes": float(max(abs(errors[n]) for n in fitted)),
                 "max_relative_error": float(max(abs(errors[n]) / peaks[n] for n in fitted)),
                 "longest_tokens": last,
-                "longest_peak_bytes": peaks[last],
                 "longest_relative_error": float(errors[last] / peaks[last]),
             }
 

@@ -59,7 +59,8 @@ def by_dimension(section: SoftmaxScaling) -> pd.DataFrame:
             factor = 1 if scaling == "none" else 1 / math.sqrt(d)
             labels = {"d_head": d, "scaling": scaling, "rows": section.rows, "keys": section.keys}
             spread = {"expected_rms": math.sqrt(d) * factor, "expected_mean_abs": expected_mean_abs(d) * factor}
-            rows.append(labels | spread | describe(scores_NS * factor))
+            drawn = {"score_rms": rms(scores_NS * factor), "score_mean_abs": np.abs(scores_NS * factor).mean()}
+            rows.append(labels | spread | drawn | softmax_of(scores_NS * factor))
     return pd.DataFrame(rows)
 
 
@@ -78,7 +79,8 @@ def by_heads(section: SoftmaxScaling) -> pd.DataFrame:
             factor = 1 if scaling == "none" else 1 / math.sqrt(D // H)
             labels = {"heads": H, "d_head": D // H, "d_model": D, "scaling": scaling, "keys": T}
             labels |= {"rows": sequences * H * T, "expected_rms": math.sqrt(D // H) * factor}
-            rows.append(labels | describe(scores_BHTT.reshape(-1, T) * factor) | cost)
+            scores_NT = scores_BHTT.reshape(-1, T) * factor
+            rows.append(labels | {"score_rms": rms(scores_NT)} | softmax_of(scores_NT) | cost)
     return pd.DataFrame(rows)
 
 
@@ -94,16 +96,18 @@ def expected_mean_abs(d: int) -> float:
     return math.sqrt(2 / math.pi) * math.sqrt(2) * math.exp(math.lgamma((d + 1) / 2) - math.lgamma(d / 2))
 
 
-def describe(scores_NS: np.ndarray) -> dict:
-    """Spread of the scores, and means over rows of what softmax makes of them."""
+def rms(scores_NS: np.ndarray) -> float:
+    return math.sqrt((scores_NS**2).mean())
+
+
+def softmax_of(scores_NS: np.ndarray) -> dict:
+    """Means over rows of what softmax makes of the scores."""
     weights_NS = np.exp(scores_NS - scores_NS.max(axis=-1, keepdims=True))
     weights_NS /= weights_NS.sum(axis=-1, keepdims=True)
     # w ln w is 0 at w = 0; a weight too small for a float64 adds nothing.
     logs_NS = np.log(np.where(weights_NS > 0, weights_NS, 1))
     largest_N = weights_NS.max(axis=-1)
     return {
-        "score_rms": math.sqrt((scores_NS**2).mean()),
-        "score_mean_abs": np.abs(scores_NS).mean(),
         "largest_weight": largest_N.mean(),
         "entropy_nats": -(weights_NS * logs_NS).sum(axis=-1).mean(),
         "largest_entropy_nats": math.log(scores_NS.shape[-1]),

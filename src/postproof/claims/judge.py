@@ -262,6 +262,7 @@ class Judge:
         shown["condition"] = "; or: ".join(filter(None, holding)) or conditions[0]
         if chosen.get("spread"):
             shown["spread"] = chosen["spread"]
+        shown["intervals"] = [level for test in tests for level in test["intervals"]]
         if len(tests) > 1:
             keys = ("rule", "got", "reason", "holds", "expression")
             shown["readings"] = [
@@ -290,7 +291,22 @@ class Judge:
         options = {key: option if isinstance(option, list) else str(option) for key, option in test.options.items()}
         found = {"rule": test.rule, "options": options, "expression": [each.text for each in test.got]}
         found |= {"decided_by": rule.code, "got": shown, "reason": outcome.reason, "holds": outcome.holds}
-        return found | ({"spread": outcome.spread} if outcome.spread else {})
+        found["intervals"] = self._levels(test)
+        if outcome.spread:
+            found |= {"spread": outcome.spread, "intervals": [*found["intervals"], outcome.spread["level"]]}
+        return found
+
+    def _levels(self, test: Test) -> list[float]:
+        """The level of each interval of a table that the test looks at, once where it looks at both of its bounds."""
+        levels: dict[tuple, list[float]] = {}
+        for name in dict.fromkeys(name for each in test.got for name in each.values):
+            source = self.post.values[name]
+            column = self.tables[source.table].columns[source.column] if isinstance(source, Selection) else None
+            if column is not None and column.level is not None:
+                interval = source.column.removesuffix("_low").removesuffix("_high")
+                key = (source.table, interval, str(source.where), source.checkpoint)
+                levels[key] = [column.level] * self.value(name).data.size
+        return [level for of_interval in levels.values() for level in of_interval]
 
     def _defence(self, claim: Claim, record: dict[str, Any], say) -> dict[str, Any]:
         """How much falls, what a second computation says, and what would hold. A second one that disagrees decides."""

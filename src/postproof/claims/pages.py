@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--title", required=True, help="of the post")
     parser.add_argument("--charts", required=True, help="JSON: by name the caption, the code and the tables")
     parser.add_argument("--pictures", type=Path, nargs="*", default=[], help="the charts, figures/{name}.png")
+    parser.add_argument("--twins", type=Path, nargs="*", default=[], help="interactive/{name}.html of charts with one")
     parser.add_argument("--out", type=Path, required=True, help="Markdown, beside the folder of the charts")
 
 
@@ -34,13 +35,13 @@ def main(args: argparse.Namespace) -> None:
         charts = json.loads(args.charts)
     except ValueError as error:
         raise UsageError("--charts is not JSON", value=args.charts[:80]) from error
-    drawn = {path.stem for path in args.pictures}
-    charts = {name: chart for name, chart in charts.items() if name in drawn}
+    drawn, twins = ({path.stem for path in paths} for paths in (args.pictures, args.twins))
+    charts = {name: chart | {"twin": name in twins} for name, chart in charts.items() if name in drawn}
     files.write_text(args.out, page(args.title, show.read(args.records), charts))
 
 
 def page(title: str, records: Sequence[Mapping[str, Any]], charts: Mapping[str, Mapping[str, Any]]) -> str:
-    """`charts`: by name `caption`, `code` and `tables`, the names of what it draws."""
+    """`charts`: by name `caption`, `code`, `tables`, the names of what it draws, and `twin`, whether it has one."""
     places = place(records, charts)
     sections = list(dict.fromkeys(record["where"] for record in records))
     lines = [f"# {title}", "", f"{show.counts(records)}.", "",
@@ -71,7 +72,8 @@ def charts_of(section: str, places: Mapping[str, str], charts: Mapping[str, Mapp
     for name in (name for name, where in places.items() if where == section):
         code, caption = charts[name]["code"], charts[name]["caption"]
         lines += [f"![{cell(caption.split('. ')[0].rstrip('.'))}](figures/{name}.png)", "",
-                  f"*{caption}* [{Path(code).name}](../../{code}), [SVG](figures/{name}.svg)", ""]  # fmt: skip
+                  f"*{caption}* [{Path(code).name}](../../{code}), [SVG](figures/{name}.svg)"
+                  f"{f', [interactive](interactive/{name}.html)' if charts[name].get('twin') else ''}", ""]  # fmt: skip
     return lines
 
 

@@ -172,8 +172,9 @@ def counts(records: Sequence[Mapping[str, Any]]) -> str:
     others = Counter(record["kind"] for record in records if record["kind"] != Kind.CLAIM)
     if others:
         text += ". Not counted: " + ", ".join(f"{n} {kind}{'s' if n > 1 else ''}" for kind, n in sorted(others.items()))
-    intervals = [record["spread"]["level"] for record in claims if record.get("spread")]
-    if intervals:
-        chance = sum(1 - level for level in intervals)
-        text += f". {len(intervals)} rest on intervals, of which {chance:.2g} would miss by chance"
+    levels = [level for record in claims for level in record.get("intervals", [])]
+    if levels:
+        chance = sum(1 - level for level in levels)
+        text += f". Their verdicts rest on {len(levels)} interval{'s' if len(levels) > 1 else ''}, of which "
+        text += f"{chance:.2g} would miss by chance"
     return text

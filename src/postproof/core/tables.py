@@ -9,6 +9,8 @@ A schema maps each column, in the order of the file, to
     may_be_empty  optional, `true`: a cell may have no value
     from_params   optional, of the column `seed`: the list in params.yaml whose seeds the runs of the table have
     checkpoint    optional, `true`: the rows of a run are its checkpoints, in the order of this column
+    level         optional, of a bound of an interval: the share of repetitions in which the interval holds the value
+    tells_rows    optional, `true`: the number says which case a row is of; no claim or chart need use it
 
 A schema with `like: {post}/{table}` has that one's columns; what it says of a column itself comes on top.
 
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
     import pandas
 
 SCHEMAS = Path(__file__).parents[3] / "workflow/schemas/tables"
-KEYS = {"unit", "description", "at_least", "at_most", "one_of", "may_be_empty", "from_params", "checkpoint"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,10 +53,15 @@ class Column:
     may_be_empty: bool = False
     from_params: str | None = None
     checkpoint: bool = False
+    level: float | None = None
+    tells_rows: bool = False
 
     @property
     def is_label(self) -> bool:
         return self.unit == LABEL
+
+
+KEYS = {field.name for field in dataclasses.fields(Column)} - {"name"}
 
 
 @functools.cache

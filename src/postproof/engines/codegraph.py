@@ -19,6 +19,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -39,7 +40,8 @@ NOT_JOBS = ("engines", "measuring", "benchmarks")
 # Every job is started by these.
 STARTERS = ((f"{PACKAGE}.cli", "run"),)
 WHOLE = "*"
-FORMAT = "7"  # of the summaries: a cache of another one is not read
+TABLE = re.compile(r"[\w-]+/[\w-]+")  # {post}/{table}
+FORMAT = "8"  # of the summaries: a cache of another one is not read
 
 
 @dataclass(frozen=True)
@@ -293,7 +295,7 @@ def _statement(node: ast.stmt, imports: dict[str, list[str]], package: tuple[str
     for each in ast.walk(node):
         if isinstance(each, ast.Import | ast.ImportFrom):
             inside |= _bindings(each, package)
-        elif isinstance(each, ast.Constant) and isinstance(each.value, str) and each.value.count("/") == 1:
+        elif isinstance(each, ast.Constant) and isinstance(each.value, str) and TABLE.fullmatch(each.value):
             texts.add(each.value)
     uses = set(_uses(node, frozenset()))
     digest = _digest(*_dump(node))

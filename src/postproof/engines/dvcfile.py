@@ -30,7 +30,7 @@ HEADER = """\
 # One stage per job, so that DVC can record, cache and restore each; Snakemake runs them: `dvc repro STAGE`.
 """
 # Small, and looked at by readers: in Git, not in DVC's cache.
-IN_GIT = ("metrics", "figures", "claims.json", "README.md")
+IN_GIT = ("metrics", "figures", "interactive", "interactive.js", "claims.json", "README.md")
 MAKES_CODE = {
     "cmd": "python -m postproof codegraph",
     "deps": [f"src/{codegraph.PACKAGE}", codegraph.SCHEMAS.as_posix()],

@@ -1,13 +1,16 @@
-"""Look for slips in the rules: Snakemake's own lints, and whether dvc.yaml is as it would be made (`make lint`)."""
+"""Look for slips (`make lint`): Snakemake's own lints of the rules, a dvc.yaml that is not as it would be made, columns
+of metrics tables that nothing uses.
+"""
 
 from __future__ import annotations
 
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 from postproof.core.errors import EngineError
-from postproof.engines import dvcfile
+from postproof.engines import columns, dvcfile
 
 # Lints that do not apply, by how they begin, each with the reason.
 LEFT_OUT = (
@@ -23,7 +26,7 @@ def add_arguments(parser) -> None:
 
 
 def main(args) -> None:
-    """Raises EngineError with the first lint, or when dvc.yaml is stale."""
+    """Raises EngineError with the first lint, or when dvc.yaml is stale; ArtefactError with the first such column."""
     # As text: Snakemake's JSON of lints (9.27) fails on a file of its own type.
     done = subprocess.run([sys.executable, "-m", "snakemake", "--lint"], capture_output=True, text=True)
     said = done.stdout + done.stderr
@@ -35,6 +38,7 @@ def main(args) -> None:
         where, title = kept[0]
         raise EngineError(title, where=where, lints=len(kept), remedy="`snakemake --lint` says more")
     dvcfile.check()
+    columns.check(Path.cwd())
 
 
 def lints(text: str) -> list[tuple[str, str]]:

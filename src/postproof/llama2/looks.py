@@ -34,7 +34,7 @@ LOOKS = looks(
     # What a "GB" is; the line of any model.
     Look("GB", "GB", "GB (10^9 bytes)", DARK_GREY, "o", "--"),
     Look("GiB", "GiB", "GiB (2^30 bytes)", DARK_GREY, "o", "-"),
-    Look("load", "load", "a load of the post: below a line it fits", BLACK, "*", ""),
+    Look("load", "load", "counted, at a load of the post", BLACK, "*", ""),
     Look("same_weights", "same weights", "below, thin: as if MHA had the same weights", DARK_GREY, ""),
     # Ways to attend in a timed decode step, and the bytes that it reads.
     Look("folded", "folded", "time, each K and V read once for its query heads", SKY, "o"),

@@ -131,6 +131,5 @@ def uniform_row(
         "d_model": d_model,
         "experts": experts,
         "top_k": top_k,
-        "crossing_per_token": crossing,
         "bytes_per_token": crossing * 2 * d_model * bytes_per_value,
     }

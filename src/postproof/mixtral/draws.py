@@ -63,6 +63,7 @@ class Draws:
     """Three streams from one seed. `train_batches` and `val_batches` are the state that a resumed run needs."""
 
     left_out = 0
+    validated_as_posted = False  # whether batches drawn anew are validated on, beside the whole split
 
     def __init__(self, seed: int):
         self.seed = seed
@@ -94,6 +95,7 @@ class AsRun(Draws):
     """
 
     left_out = 1
+    validated_as_posted = True
     models: ClassVar[dict[str, str]]  # each arm's feed-forward block, in the order in which the models are built
 
     def decoder(self, arm: str, ffn: str, sizes: ModelSizes, vocabulary_size: int) -> Decoder:

@@ -14,10 +14,10 @@ from postproof.core import runs, tables
 from postproof.core.errors import ArtefactError
 from postproof.mixtral.budgets import add_arguments_of_budgets, budgets_flops
 
-NUMBERS = ["step", "cumulative_flops", "tokens_seen", "train_loss", "val_loss_fixed_windows"]
+NUMBERS = ["step", "cumulative_flops", "val_loss_fixed_windows"]
 GAP_COLUMNS = [
     *["width", "budget_flops", "seeds", "gap_nats", "gap_sd", "gap_low", "gap_high", "perplexity_reduction"],
-    *["dense_sd", "moe_sd", "seeds_needed_paired", "seeds_needed_unpaired"],
+    *["seeds_needed_paired", "seeds_needed_unpaired"],
 ]
 ALPHA, POWER = 0.05, 0.8
 MOST_SEEDS = 1000
@@ -75,7 +75,6 @@ def gaps(points: pd.DataFrame) -> pd.DataFrame:
             reach = stats.t.ppf(0.975, n - 1) * gap.std() / np.sqrt(n)
             dense_sd, moe_sd = loss["dense"].std(), loss["moe"].std()
             row |= {"gap_sd": gap.std(), "gap_low": gap.mean() - reach, "gap_high": gap.mean() + reach}
-            row |= {"dense_sd": dense_sd, "moe_sd": moe_sd}
             with np.errstate(divide="ignore"):
                 paired, unpaired = gap.mean() / gap.std(), gap.mean() / np.hypot(dense_sd, moe_sd)
             row["seeds_needed_paired"] = seeds_needed(paired, lambda seeds: seeds - 1)

@@ -19,7 +19,8 @@ def main(args) -> None:
     """Raises ArtefactError when a run is damaged."""
     table = pd.concat([files.read_csv(path) for path in args.runs], ignore_index=True)
     table = table.astype({"layer": "Int64", "token": "Int64"}).sort_values(["arm", "seed", "step"], ignore_index=True)
-    tables.write(args.out, table, "mixtral/router_precision")
+    columns = ["arm", "seed", "step", "train_loss_float32", "train_loss_float64", "choices", "differing"]
+    tables.write(args.out, table[columns], "mixtral/router_precision")
     tables.write(args.out_first, first_differing(table), "mixtral/router_precision_first")
 
 

@@ -11,9 +11,8 @@ import pandas as pd
 from postproof.core import runs, tables
 from postproof.core.errors import ArtefactError
 
-PROTOCOLS = ("as_posted", "fixed_windows")
 RUN_COLUMNS = ["arm", "seed", "step", "cumulative_flops", "tokens_seen", "train_loss"]
-LOSSES = [f"val_loss_{protocol}" for protocol in PROTOCOLS]
+LOSS = "val_loss_"  # and the protocol of the validation
 AXES = ("cumulative_flops", "step", "tokens_seen")  # what can be held equal
 
 
@@ -38,8 +37,9 @@ def tidy(paths: Sequence[Path]) -> pd.DataFrame:
     """
     parts = []
     for path in paths:
-        run = runs.read(path, [*RUN_COLUMNS[2:], *LOSSES])
-        worst = run[LOSSES].max(axis=None)
+        run = runs.read(path, [*RUN_COLUMNS[2:], f"{LOSS}fixed_windows"])
+        losses = run.filter(like=LOSS)
+        worst = losses.max(axis=None)
         if worst > np.log(np.finfo(np.float64).max):
             raise ArtefactError(
                 "run diverged: its perplexity is beyond any number",
@@ -47,8 +47,8 @@ def tidy(paths: Sequence[Path]) -> pd.DataFrame:
                 val_loss=worst,
                 remedy="lower mixtral.optimiser.learning_rate in params.yaml",
             )
-        for protocol, loss in zip(PROTOCOLS, LOSSES):
-            parts.append(run[RUN_COLUMNS].assign(protocol=protocol, val_loss=run[loss]))
+        for name, loss in losses.items():
+            parts.append(run[RUN_COLUMNS].assign(protocol=name.removeprefix(LOSS), val_loss=loss))
     table = pd.concat(parts).assign(val_perplexity=lambda table: np.exp(table["val_loss"]))
     columns = ["arm", "seed", "protocol", *RUN_COLUMNS[2:], "val_loss", "val_perplexity"]
     return table[columns].sort_values(["arm", "seed", "protocol", "step"], ignore_index=True)

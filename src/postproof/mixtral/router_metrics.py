@@ -22,8 +22,8 @@ PROTOCOLS = {
     "by_layer": {"no_aux": "no_aux", "with_aux": "with_aux_by_layer"},
     "as_run": {"no_aux": "no_aux", "with_aux": "with_aux"},
 }
-RUN_NUMBERS = ["step", "tokens_seen", "train_loss", "val_loss_as_posted", "val_loss_fixed_windows"]
-TENSORS = ("choices_CLKVE", "probability_CLE", "aux_loss_CL", "aux_loss_pooled_C1", "aux_loss_last_C1")
+RUN_NUMBERS = ["step", "train_loss", "val_loss_fixed_windows"]
+TENSORS = ("choices_CLKVE", "aux_loss_CL", "aux_loss_pooled_C1", "aux_loss_last_C1")
 
 
 def add_arguments(parser) -> None:
@@ -54,9 +54,10 @@ def main(args) -> None:
 def read_losses(path: Path) -> pd.DataFrame:
     """Losses and perplexities of one run by step. Raises ArtefactError when it is damaged or another run."""
     run = runs.read(path, RUN_NUMBERS)
-    return run[["step", "tokens_seen", "train_loss"]].assign(
-        val_loss=run["val_loss_as_posted"],
-        val_perplexity=np.exp(run["val_loss_as_posted"]),
+    drawn = run.get("val_loss_as_posted", np.nan)
+    return run[["step", "train_loss"]].assign(
+        val_loss=drawn,
+        val_perplexity=np.exp(drawn),
         val_perplexity_fixed_windows=np.exp(run["val_loss_fixed_windows"]),
     )
 
@@ -74,8 +75,8 @@ def read_routing(path: Path) -> tuple[list[int], dict[str, np.ndarray]]:
 def by_layer(steps: Sequence[int], routing: dict[str, np.ndarray]) -> pd.DataFrame:
     """A row per window and layer; layer `all` pools the choices, and the rows for the auxiliary loss.
 
-    Statistics are of both slots together, of the first and of the second one. The busiest share of the first slot is
-    the true top-1 share, the largest f_i.
+    Statistics are of both slots together; the busiest share of the first slot alone is the true top-1 share, the
+    largest f_i.
     """
 
     def rows() -> Iterator[dict]:
@@ -85,14 +86,14 @@ def by_layer(steps: Sequence[int], routing: dict[str, np.ndarray]) -> pd.DataFra
             layers |= {str(index): pair for index, pair in enumerate(zip(choices_LKVE, aux_loss_L), start=1)}
             for layer, (choices_KVE, aux_loss) in layers.items():
                 row = {"step": step, "layer": layer, "aux_loss": aux_loss}
-                slots = {"": choices_KVE.sum(axis=0)}
-                slots |= {f"_slot{index}": choices_VE for index, choices_VE in enumerate(choices_KVE, start=1)}
-                for suffix, choices_VE in slots.items():
-                    choices_E = choices_VE.sum(axis=0)
-                    row[f"entropy{suffix}"] = float(entropy_nats(choices_E))
-                    row[f"busiest_share{suffix}"] = float(busiest_share(choices_E))
-                    row[f"quietest_share{suffix}"] = float(quietest_share(choices_E))
-                    row[f"mutual_information{suffix}"] = mutual_information_nats(choices_VE)
+                choices_VE, first_VE = choices_KVE.sum(axis=0), choices_KVE[0]
+                choices_E = choices_VE.sum(axis=0)
+                row["entropy"] = float(entropy_nats(choices_E))
+                row["busiest_share"] = float(busiest_share(choices_E))
+                row["quietest_share"] = float(quietest_share(choices_E))
+                row["mutual_information"] = mutual_information_nats(choices_VE)
+                row["busiest_share_slot1"] = float(busiest_share(first_VE.sum(axis=0)))
+                row["mutual_information_slot1"] = mutual_information_nats(first_VE)
                 yield row
 
     return pd.DataFrame(rows())
@@ -105,23 +106,17 @@ def pooled(layers: pd.DataFrame, steps: Sequence[int], routing: dict[str, np.nda
     """
     last = pd.DataFrame({"step": steps, "aux_loss_last_step": routing["aux_loss_last_C1"][:, 0]})
     of_all = layers.loc[(layers["layer"] == "all") & (layers["step"] > 0)]
-    columns = ["step", "aux_loss", "aux_loss_last_step", "entropy", "busiest_share"]
+    columns = ["step", "aux_loss_last_step", "entropy", "busiest_share"]
     return of_all.merge(last, on="step", validate="1:1")[columns]
 
 
 def expert_usage(steps: Sequence[int], routing: dict[str, np.ndarray]) -> pd.DataFrame:
-    """A row per window, layer and expert: its share of the choices, of the first choices, and its mean probability."""
-    choices_CLKE = routing["choices_CLKVE"].sum(axis=3)
-    shares = {
-        "share": choices_CLKE.sum(axis=2),
-        "share_slot1": choices_CLKE[:, :, 0],
-        "mean_probability": routing["probability_CLE"],
-    }
-    C, L, _, E = choices_CLKE.shape
+    """A row per window, layer and expert: its share of the choices."""
+    choices_CLE = routing["choices_CLKVE"].sum(axis=(2, 3))
+    C, L, E = choices_CLE.shape
     index = pd.MultiIndex.from_product([steps, range(1, L + 1), range(E)], names=["step", "layer", "expert"])
-    return pd.DataFrame(
-        {name: (values / values.sum(axis=-1, keepdims=True)).ravel() for name, values in shares.items()}, index=index
-    ).reset_index()
+    shares_CLE = choices_CLE / choices_CLE.sum(axis=-1, keepdims=True)
+    return pd.DataFrame({"share": shares_CLE.ravel()}, index=index).reset_index()
 
 
 def by_protocol(tables: dict[str, pd.DataFrame], protocols: Sequence[str]) -> pd.DataFrame:

@@ -2,8 +2,9 @@
 
 Its random numbers come from a source of draws.py.
 
-At each checkpoint the validation loss is taken twice: `as_posted`, over batches drawn anew, and `fixed_windows`, over
-the consecutive windows that tile the whole validation split, the same every time.
+At each checkpoint the validation loss is taken over the consecutive windows that tile the whole validation split, the
+same every time (`fixed_windows`); with the posted draws also over batches drawn anew (`as_posted`), which costs more
+and says less.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class TrainingSettings(Protocol):
 
     batch: int  # sequences
     learning_rate: float
-    val_batches: int  # of the protocol as_posted; 0 leaves it out
+    val_batches: int  # of the protocol as_posted, with the posted draws; 0 leaves it out
 
     def checkpoints(self, flops_per_step: int) -> list[int]:
         """Steps after which the run is evaluated, ascending; the last one ends it."""
@@ -152,7 +153,7 @@ class Run:
             "tokens_seen": self.step * batch * sequence,
             "train_loss": train_loss,
         }
-        if self.settings.val_batches:
+        if self.draws.validated_as_posted and self.settings.val_batches:
             row["val_loss_as_posted"] = self.mean_loss_of_drawn_windows()
         row["val_loss_fixed_windows"] = self._mean_loss(tiling_windows(self.corpus.val, sequence, batch))
         return row

@@ -36,13 +36,10 @@ def route(logits: Sequence[float], top_k: int) -> pd.DataFrame:
     (expert_ids_K,), (weights_K,) = moe.route(logits_E[None])
 
     weight_by_expert = dict(zip(expert_ids_K.tolist(), weights_K.tolist()))
-    others = sorted(set(range(len(logits))) - weight_by_expert.keys(), key=lambda expert: (-logits[expert], expert))
-    by_rank = [*weight_by_expert, *others]  # of equal logits the router decides
     return pd.DataFrame(
         {
             "expert": expert,
             "logit": logit,
-            "rank": 1 + by_rank.index(expert),
             "chosen": int(expert in weight_by_expert),
             "weight": weight_by_expert.get(expert, 0.0),
             "probability": probability,

@@ -40,6 +40,5 @@ def row(c: Configuration) -> dict:
         "context": c.context,
         "parameters": configurations.parameters(c),
         "ffn_matrices": c.ffn_matrices,
-        "weight_bytes": kv_cache.weight_bytes(c),
         "kv_bytes_per_token": kv_cache.kv_bytes(c, batch=1, sequence=1),
     }

@@ -70,7 +70,8 @@ def test_bytes_are_those_of_tensors_laid_out_by_torch(table):
 def test_all_kv_heads_take_the_group_times_the_cache_and_more_weights(table):
     rows = {name: part.set_index(["context", "users"]) for name, part in table.groupby(["model", "attention"])}
     grouped, every = rows["llama3_70b", "gqa"], rows["llama3_70b", "mha"]
-    assert (every["cache_bytes"] == grouped["group"] * grouped["cache_bytes"]).all()
+    group = grouped["heads"] / grouped["kv_heads"]
+    assert (every["cache_bytes"] == group * grouped["cache_bytes"]).all()
     # K and V are two of the four projections: 2 x layers x width x (heads - KV heads) x head dimension more weights
     assert (every["weight_bytes"] - grouped["weight_bytes"] == 2 * (2 * 80 * 8192 * (64 - 8) * 128)).all()
 

@@ -184,11 +184,27 @@ def test_record_has_what_a_reader_asks_for(desk):
     assert records["race_other"]["artefact"] == "the post's number in race_steps"
     assert records["race_order"]["posted"] is True and len(records["race_order"]["got"][0]) == 5
     falls = records["race_falls"]["spread"]
+    assert records["race_falls"]["intervals"] == [0.95] and records["race_perplexity"]["intervals"] == []
     assert falls["n"] == 5 and falls["values"] == pytest.approx([-14.4] * 5)
     assert records["race_fast"]["condition"] == "to less than two thirds"
     assert [reading["holds"] for reading in records["race_fast"]["readings"]] == [False, True]
     assert records["race_spread"]["statement"] == "Over five seeds it ends at 25.2 to 26.00."
     assert records["race_spread"]["evidence"] == [Evidence.EXPERIMENT]
+
+
+def test_the_intervals_that_a_table_brings_are_counted_once_each(desk):
+    """Both bounds of the intervals of five seeds; then the upper ones again, in a second reading."""
+    schema = yaml.safe_load(SCHEMA.read_text())
+    names = {"train_loss": "gap_low", "val_loss": "gap_high"}
+    bounds = {new: schema[old] | {"level": 0.9} for old, new in names.items()}
+    renamed = {names.get(name, name): bounds.get(names.get(name), entry) for name, entry in schema.items()}
+    desk.schemas[0].write_text(yaml.safe_dump(renamed, sort_keys=False))
+    desk.race = desk.race.rename(columns=names)
+    of_dense = "race[arm=dense, protocol=as_posted, last]"
+    both = f"all({of_dense}.gap_low < {of_dense}.gap_high)"
+    assert one(desk, got=both, rule="statement")["intervals"] == [0.9] * 5
+    readings = [{"if": "a", "got": both}, {"if": "b", "got": f"all({of_dense}.gap_high < 0)"}]
+    assert one(desk, readings=readings, rule="statement")["intervals"] == [0.9] * 10
 
 
 def one(desk, **entry) -> dict:

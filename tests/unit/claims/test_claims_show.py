@@ -31,7 +31,7 @@ RECORDS = [
     record("share", "not reproduced", posted="8,600", got=17200, unit="1", reason="off by 100 %", differs="the text",
            post="large"),
     record("tendency", "undecided", reason="both signs are possible",
-           spread={"mean": 2.0, "interval": [-2.9, 6.9], "n": 3, "level": 0.95}),
+           spread={"mean": 2.0, "interval": [-2.9, 6.9], "n": 3, "level": 0.95}, intervals=[0.95, 0.9]),
     record("when", "holds if", got=True, reason="true", condition="runs are alike",
            readings=[{"if": "runs are alike", "holds": True, "reason": "true"},
                      {"if": "they are not", "holds": False, "reason": "false"}]),
@@ -72,7 +72,7 @@ def test_statements_are_shown_and_the_worst_come_first(path, capsys, monkeypatch
     counts = "9 claims: 2 holds, 1 holds if, 2 not checked, 1 undecided, 1 not reproduced, 2 does not hold."
     assert " ".join(text.split()).endswith(
         f"{counts} Runs made again beside them: 1 not reproduced. Not counted: 1 finding, 1 repeat, 1 setting. "
-        "1 rest on intervals, of which 0.05 would miss by chance"
+        "Their verdicts rest on 2 intervals, of which 0.15 would miss by chance"
     )
 
 

@@ -162,6 +162,7 @@ def test_every_schema_is_whole(path):
         assert column.is_label or Unit.parse(column.unit)
         assert column.one_of is None or column.is_label and len(set(column.one_of)) == len(column.one_of) > 0
         assert column.is_label is False or column.at_least is column.at_most is None
+        assert not (column.is_label and column.tells_rows)
         if column.at_least is not None and column.at_most is not None:
             assert column.at_least <= column.at_most
         if column.from_params:

@@ -1,6 +1,7 @@
 """KV cache and serving: tables against what the post says and what follows from the sizes, and their charts."""
 
 import functools
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +19,7 @@ from postproof.published.caching_allocator import MIB
 
 FOLDER = Path(__file__).parents[3] / "data/configurations"
 VARIED = FOLDER / "llama2_70b.yaml"
+POSTED = FOLDER.parent / "posted/llama2"
 COMPARED = [FOLDER / "gpt2_xl.yaml", FOLDER / "llama2_7b.yaml"]
 SERVED = [FOLDER / "llama1_65b.yaml", FOLDER / "llama2_7b.yaml"]
 DEVICE = FOLDER / "a100_80gb.yaml"
@@ -45,6 +47,8 @@ def metrics(tmp_path_factory) -> Path:
     serving = '{"devices": [1, 2], "contexts": [4096, 8192], "loads": [[10, 4096], [100, 8192]]}'
     budget = [*served, "--device", DEVICE]
     make("serving_budget", budget, serving, out_budget="serving_budget", out_loads="serving_loads")
+    for path in POSTED.glob("*.csv"):
+        shutil.copy(path, folder / f"posted_{path.name}")
     return folder
 
 

@@ -22,18 +22,32 @@ GIB = 2**30
 
 
 def test_turns_are_counted():
-    some = rope_rotation_angles.says(rope_angles.angles(RopeAngles(**HEAD, positions=30)))
+    def says(angles: pd.DataFrame) -> str:
+        return rope_rotation_angles.says(angles, pd.DataFrame())
+
+    some = says(rope_angles.angles(RopeAngles(**HEAD, positions=30)))
     assert "Of 8 pairs of features 2 make a full turn within 30 positions" in some
-    assert "none makes" in rope_rotation_angles.says(rope_angles.angles(RopeAngles(**HEAD, positions=4)))
+    assert "none makes" in says(rope_angles.angles(RopeAngles(**HEAD, positions=4)))
     one = rope_angles.angles(RopeAngles(**HEAD, positions=10))
-    assert " 1 makes " in rope_rotation_angles.says(one)
-    assert "All 1 pairs" in rope_rotation_angles.says(one[one["pair"] == 0])
+    assert " 1 makes " in says(one)
+    assert "All 1 pairs" in says(one[one["pair"] == 0])
+
+
+def test_the_posts_angles_are_held_against_the_formula():
+    table = rope_angles.angles(RopeAngles(**HEAD, positions=10))
+    posted = pd.DataFrame({"position": [9, 42], "pair": [0, 0], "angle_rad": [9.18, 42.0]})
+    both = rope_rotation_angles.beside_ours(posted, table)
+    assert len(both) == 1, "position 42 is not among these"
+    assert rope_rotation_angles.says(table, both).endswith("; the post's angles are off by 2.0 % at most")
 
 
 def test_a_curve_that_rises_does_not_fall():
     table = rope_decay.curves(RopeDecay(**HEAD | {"d_head": 128}, draws=10, distances=12, seeds=[0]))
-    assert "sinusoids falls, from" in rope_decay_chart.says(table)
-    assert "does not fall" in rope_decay_chart.says(table.assign(expected=table["distance"] + 1.0))
+    posted = pd.DataFrame({"curve": "rope_independent", "distance": [11, 0], "score": [0.01, 0.07]})
+    said = rope_decay_chart.says(table, posted)
+    assert "sinusoids falls, from" in said and ", where the post has 0.07 falling to 0.01;" in said
+    rising = rope_decay_chart.says(table.assign(expected=table["distance"] + 1.0), posted[:1])
+    assert "does not fall" in rising and "the post" not in rising
 
 
 def test_the_cache_of_the_70b_or_the_largest():
@@ -43,23 +57,33 @@ def test_the_cache_of_the_70b_or_the_largest():
         return pd.DataFrame(rows)
 
     both = table(llama2_70b=1.25, llama2_70b_mha=10)
-    assert "1.25 GiB" in kv_cache_memory.says(both) and "8 times less than the 10 GiB" in kv_cache_memory.says(both)
-    assert "no less than" in kv_cache_memory.says(table(llama2_70b=10, llama2_70b_mha=10))
-    assert "2 GiB with Llama 2 7B" in kv_cache_memory.says(table(llama2_7b=2.0, gpt2_xl=1.0))
+    posted = kv_cache_memory.beside_ours(both[["model", "sequence"]].assign(cache_gib=[1.25, 10.0004]), both)
+    said = kv_cache_memory.says(both, posted)
+    assert "1.25 GiB" in said and "8 times less than the 10 GiB" in said and said.endswith("the post's 2 sizes agree")
+    of_others = kv_cache_memory.says(both, posted.assign(cache_gib=[1.25, 10.001]))
+    assert of_others.endswith("of the post's 2 sizes 1 agrees")
+    assert "no less than" in kv_cache_memory.of_70b(table(llama2_70b=10, llama2_70b_mha=10))
+    assert "2 GiB with Llama 2 7B" in kv_cache_memory.of_70b(table(llama2_7b=2.0, gpt2_xl=1.0))
     assert "adds nothing" in kv_cache_memory.allocator(both)
     assert "9.1 %" in kv_cache_memory.allocator(both.assign(allocated_ratio=[1.0, 1.091]))
 
 
 def test_batches_by_both_readings():
     def table(**models: tuple[int, int]) -> pd.DataFrame:
-        rows = [{"model": model, "budget": 20.0, "max_batch_gb": gb, "max_batch_gib": gib}
+        rows = [{"model": model, "sequence": 4096, "budget": 20.0, "max_batch_gb": gb, "max_batch_gib": gib}
                 for model, (gb, gib) in models.items()]  # fmt: skip
         return pd.DataFrame(rows)
 
-    said = kv_max_batch.says(table(llama2_70b=(14, 16), llama2_70b_mha=(1, 2)))
-    assert said == "Llama 2 70B serves 16 sequences in 20 GiB and 14 in 20 GB; as MHA it would be 2 and 1"
-    assert "16 sequences in 20 GB or GiB" in kv_max_batch.says(table(llama2_70b=(16, 16), llama2_70b_mha=(2, 2)))
-    assert "hold 10 sequences with 7B, 20 GB 9" in kv_max_batch.says(table(llama2_7b=(9, 10), gpt2_xl=(15, 15)))
+    ours = table(llama2_70b=(14, 16), llama2_70b_mha=(1, 2))
+    posted = ours[["model", "sequence"]].assign(relation="is", max_batch=[16, 2])
+    said = kv_max_batch.says(ours, posted)
+    assert said.startswith("Llama 2 70B serves 16 sequences in 20 GiB and 14 in 20 GB; as MHA it would be 2 and 1; ")
+    assert said.endswith("all 2 of the post's batches are those in GiB")
+    assert "the post's 2 batches 1 is as in GB" in kv_max_batch.says(ours, posted.assign(max_batch=[14, 3]))
+    bound = posted.assign(relation=["is", "more_than"], max_batch=[14, 3])
+    assert "all 1 of the post's batches are those in GB" in kv_max_batch.says(ours, bound)
+    assert "16 sequences in 20 GB or GiB" in kv_max_batch.of_70b(table(llama2_70b=(16, 16), llama2_70b_mha=(2, 2)))
+    assert "hold 10 sequences with 7B, 20 GB 9" in kv_max_batch.of_70b(table(llama2_7b=(9, 10), gpt2_xl=(15, 15)))
 
 
 def test_a_step_at_the_load_or_at_the_last_row():
@@ -67,9 +91,22 @@ def test_a_step_at_the_load_or_at_the_last_row():
     steps = {4096: 1.75, 8192: 7.9}
     table = pd.DataFrame([row | {"context": context, "mha_step_ratio": step} for context, step in steps.items()])
     load = pd.DataFrame([{"model": "llama2_70b", "users": 10, "context": 4096}])
-    at_load = decode_bytes.says(table, load, "llama2_70b")
+    posted = pd.DataFrame([{"model": "llama2_70b", "batch": 10, "context": 4096, "mha_step_ratio": 8}])
+    at_load = decode_bytes.says(table, load, posted, "llama2_70b")
     assert "8 times smaller, but a decode step of 10 sequences of 4,096 tokens reads 1.75 times" in at_load
-    assert "and a decode step of 10 sequences of 8,192" in decode_bytes.says(table, load.assign(users=3), "llama2_70b")
+    assert at_load.endswith(", not the post's 8")
+    at_last = decode_bytes.says(table, load.assign(users=3), posted, "llama2_70b")
+    assert "and a decode step of 10 sequences of 8,192" in at_last and "the post" not in at_last
+    as_posted = decode_bytes.says(table, load.assign(users=3), posted.assign(context=8192), "llama2_70b")
+    assert as_posted.endswith(", as the post's 8")
+
+
+def test_a_model_that_was_never_built_is_named_so():
+    gqa = pd.DataFrame([{"model": "llama2_7b", "kv_heads": 4}])
+    loads = pd.DataFrame([{"model": "llama2_7b", "attention": "mha"}, {"model": "llama2_70b", "attention": "gqa"}])
+    assert decode_bytes.named(gqa, loads) == "Llama 2 7B if it had 4 KV heads\n(never built)"
+    released = decode_bytes.named(gqa.assign(model="llama2_70b", kv_heads=8), loads)
+    assert released == "Llama 2 70B with its 8 KV heads\n(as released)"
 
 
 def test_users_of_the_70b_or_the_most():
@@ -80,7 +117,9 @@ def test_users_of_the_70b_or_the_most():
     )  # fmt: skip
     loads = pd.DataFrame([{"users": 10, "context": 4096}])
     said = serving_budget.says(rows, loads)
-    assert said.endswith("16 to 25 users of 4,096 tokens on 2 devices; as MHA it would be 0")
+    assert said.endswith("16 to 25 users of 4,096 tokens on 2 devices, the post's 10 within; as MHA it would be 0")
+    assert "the post's 20 within by GiB alone" in serving_budget.says(rows, loads.assign(users=20))
+    assert "the post's 100 beyond" in serving_budget.says(rows, loads.assign(users=100))
     assert "2 devices serve 25 users" in serving_budget.says(rows[rows["model"] == "llama2_70b"], loads)
 
 
@@ -114,9 +153,11 @@ def test_what_is_lost_without_a_technique():
 
 def test_norms_without_ratios_or_shares():
     nothing = pd.DataFrame(columns=["code", "norm", "what", "width", "ratio", "share"])
-    assert norm_speed.says([(None, nothing, nothing)]) == "RMSNorm relative to LayerNorm, not compiled"
+    saved = pd.DataFrame({"least": 0.07, "most": 0.09}, index=["all", "transformers"])
+    assert norm_speed.says([(None, nothing, nothing)], saved) == "RMSNorm relative to LayerNorm, not compiled"
     row = {"code": "compiled", "norm": "rms_module", "what": "forward", "width": 64, "ratio": 0.5}
     shares = pd.DataFrame({"share": [0.004]})
-    said = norm_speed.says([(None, pd.DataFrame([row]), shares)])
-    assert said.startswith("Compiled, RMSNorm takes 0.50 times LayerNorm's time forward; the two norms")
-    assert "at most 0.4 %" in said
+    said = norm_speed.says([(None, pd.DataFrame([row]), shares)], saved)
+    assert said.startswith("Compiled, RMSNorm takes 0.50 times LayerNorm's time forward; a block's two norms")
+    assert said.endswith("at most 0.4 % of its time, less than the post's gain of 7 to 9 %")
+    assert "beside the post's" in norm_speed.says([(None, nothing, pd.DataFrame({"share": [0.08]}))], saved)

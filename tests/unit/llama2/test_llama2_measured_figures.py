@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from postproof.llama2.measuring import decode_speed as measuring_decode
 from postproof.llama2.measuring import norm_speed as measuring_norm
 
 CPU = torch.device("cpu")
+POSTED = Path(__file__).parents[3] / "data/posted/llama2"
 SHARES = {"rms_module": 0.02, "layer_module": 0.03, "rms_plain": 0.04, "none": None}
 
 
@@ -79,7 +81,10 @@ def store(folder: Path, table: pd.DataFrame, machine: str = "a-laptop", **change
 
 
 def draw(stem: str, folder: Path, *paths: Path) -> list[bytes]:
-    return figures_helpers.draw("llama2", stem, {}, folder, measured=paths)
+    posted = {
+        name: POSTED / f"{name.removeprefix('posted_')}.csv" for name in figures_helpers.tables_of("llama2", stem)
+    }
+    return figures_helpers.draw("llama2", stem, posted, folder, measured=paths)
 
 
 def read_norms(folder: Path, table: pd.DataFrame):
@@ -150,6 +155,13 @@ def test_the_largest_cache_and_the_smallest_are_shown(tmp_path):
     settings = list(itertools.product((64, 16, 1), (8192, 2048, 512)))
     rows = decode_speed.relative(read_decoding(tmp_path, decoding(settings=settings)))
     assert decode_speed.shown(rows)[0] == (64, 8192) and decode_speed.shown(rows)[1] == (1, 512)
+
+
+def test_the_sentence_holds_an_eighth_of_the_heads_against_the_post(tmp_path):
+    machine = read_decoding(tmp_path, decoding())
+    said = decode_speed.says([(machine, decode_speed.relative(machine))], 8)
+    assert re.search(r"; with 4 it takes (\d+ to )?\d+ %, in the post 12.5 %$", said)
+    assert "the post" not in decode_speed.says([(machine, decode_speed.relative(machine))], 7)
 
 
 def test_fewer_settings_than_panels_are_enough(tmp_path):

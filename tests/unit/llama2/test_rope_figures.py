@@ -1,6 +1,7 @@
 """The rope charts: the same bytes twice, from real tables, and no chart from a table that breaks what it draws."""
 
 import functools
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from postproof.llama2 import rope_angles, rope_decay, rope_diagram, rope_theta
 from postproof.llama2.settings import RopeAngles, RopeDecay, RopeDiagram, RopeTheta
 
 draw = functools.partial(figures_helpers.draw, "llama2")
+POSTED = Path(__file__).parents[3] / "data/posted/llama2"
 
 CHARTS = ("rope_rotation_angles", "rope_decay", "rope_theta", "rope_diagram")
 FIGURES = {chart: tables_of("llama2", chart) for chart in CHARTS}
@@ -57,6 +59,8 @@ def tables(tmp_path_factory) -> Path:
     }
     for name, table in made.items():
         files.write_csv(folder / f"{name}.csv", table)
+    for path in POSTED.glob("rope_*.csv"):
+        shutil.copy(path, folder / f"posted_{path.name}")
     return folder
 
 
@@ -68,7 +72,13 @@ def test_bytes_repeat(figure, tables, tmp_path):
 
 def test_one_seed_is_enough(tables, tmp_path):
     table = files.read_csv(tables / "rope_decay.csv")
-    assert all(draw("rope_decay", {"rope_decay": table[table["seed"] == 0]}, tmp_path))
+    assert all(
+        draw(
+            "rope_decay",
+            {"rope_decay": table[table["seed"] == 0], "posted_rope_decay": tables / "posted_rope_decay.csv"},
+            tmp_path,
+        )
+    )
 
 
 @pytest.mark.parametrize("figure, spoilt, row, column, value", SPOILT)

@@ -129,6 +129,7 @@ def test_the_timed_race_is_the_race(variant, tmp_path):
     corpus = posted.corpus()
     corpus = dataclasses.replace(corpus, val=corpus.val[:500])
     run = Run(moe_variants.arm(variant), seed, sizes, settings, corpus, CPU)
+    run.draws.validated_as_posted = True
     last = run.to_end(tmp_path / "state.safetensors", None)[-1]
     timed = race_wall.race(variant, corpus, CPU, tiny=True)
     assert (timed["steps"], timed["flops"]) == (last["step"], last["cumulative_flops"])

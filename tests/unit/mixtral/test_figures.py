@@ -11,7 +11,7 @@ import pytest
 from figures_helpers import draw, tables_of
 from postproof.charts.palette import POSTED
 from postproof.core.errors import ArtefactError
-from postproof.mixtral import isoflop_metrics, race_metrics, reruns, router_metrics
+from postproof.mixtral import isoflop_metrics, posted_gap, race_metrics, reruns, router_metrics, router_quality
 from postproof.mixtral.figures import race_matched_axes
 from postproof.mixtral.looks import LOOKS, MEASURED_AS
 
@@ -21,7 +21,7 @@ AS_RUN = {f"{table}_as_run": table for table in ("race", *ROUTER_TABLES)}
 # What the fixtures below make; charts of other tables have tests beside the jobs that make these.
 TABLES = {"race", "race_matched_axes", "parameters", "isoflop", "isoflop_gap", *ROUTER_TABLES}
 TABLES |= {*AS_RUN, "race_reruns", "router_balance_reruns", "isoflop_as_run", "isoflop_gap_as_run"}
-TABLES |= {"posted_race", "race_posted_equal_flops", "race_as_run_matched_axes"}
+TABLES |= {"posted_race", "race_posted_gap", "race_as_run_matched_axes", "router_quality", "router_quality_by_seed"}
 
 
 def charts() -> dict[str, object]:
@@ -105,7 +105,10 @@ def made(seeds) -> dict[str, pd.DataFrame]:
     made["race_as_run_matched_axes"] = made["race_matched_axes"]
     made["posted_race"] = posted_race(race_as_run, min(seeds))
     equal = pd.DataFrame({"cumulative_flops": [40, 100], "dense_val_perplexity": [40.0, 30.0]})
-    made["race_posted_equal_flops"] = equal.assign(moe_val_perplexity=equal["dense_val_perplexity"] - 5)
+    made["race_posted_gap"] = posted_gap.gaps(equal.assign(moe_val_perplexity=equal["dense_val_perplexity"] - 5))
+    texts = {"posted": made["router_balance_as_run"], "params": made["router_balance"]}
+    made["router_quality_by_seed"] = router_quality.by_seed(texts)
+    made["router_quality"] = router_quality.over_seeds(made["router_quality_by_seed"], posted=0.1)
     gaps = isoflop_metrics.gaps(points)
     return made | {"isoflop_gap": gaps, "isoflop_as_run": points, "isoflop_gap_as_run": gaps}
 
@@ -150,6 +153,8 @@ def test_one_seed_is_enough_to_draw(stem, tmp_path):
         ("expert_usage", "expert_usage", "share", "shares of a layer sum to 1"),
         ("isoflop_gap", "isoflop_gap", "gap_nats", "the gap is the mean"),
         ("race_matched_axes", "race_as_run_matched_axes", "gap", "gap is dense minus MoE"),
+        ("router_quality", "router_quality", "difference_mean", "mean is that of the seeds"),
+        ("router_quality", "router_quality_by_seed", "difference", "mean is that of the seeds"),
     ],
 )
 def test_a_table_that_breaks_an_identity_is_not_drawn(stem, table, column, message, tmp_path):

@@ -185,11 +185,11 @@ def test_pooling_cannot_lower_the_entropy_below_the_layers_mean(tables):
 
 
 def test_shares_of_the_experts_sum_to_one_in_each_layer(tables):
-    sums = tables["usage"].groupby(["arm", "seed", "protocol", "step", "layer"])[["share", "share_slot1"]].sum()
+    sums = tables["usage"].groupby(["arm", "seed", "protocol", "step", "layer"])["share"].sum()
     np.testing.assert_allclose(sums, 1, atol=1e-12)
-    largest = tables["usage"].groupby(["arm", "seed", "protocol", "step", "layer"])["share_slot1"].max()
+    largest = tables["usage"].groupby(["arm", "seed", "protocol", "step", "layer"])["share"].max()
     layers = tables["layers"][tables["layers"]["layer"] != "all"].astype({"layer": int})
-    expected = layers.set_index(["arm", "seed", "protocol", "step", "layer"])["busiest_share_slot1"]
+    expected = layers.set_index(["arm", "seed", "protocol", "step", "layer"])["busiest_share"]
     pd.testing.assert_series_equal(largest, expected.sort_index(), check_names=False)
 
 

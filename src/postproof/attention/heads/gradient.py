@@ -19,15 +19,21 @@ IN_NATS = ("entropy", "entropy_from_real_rows", "entropy_from_padding_rows")
 
 
 def rows(run: HeadResults, section: HeadSettings, draws: Bootstrap, in_nats: bool) -> Iterator[dict]:
-    """A row per protocol, measure and split, of the measures in nats or of those that are shares.
+    """A row per protocol, measure and split, of the measures in nats or of those that are shares. Of shares the ends
+    alone: it is of entropy that the post says how many times it falls, and that it falls at every step.
 
     Besides the four statistics, entropy_from_real_rows and entropy_from_padding_rows are what each kind of rows adds to
     the mean over all rows: their differences sum to that of entropy. content_distance is of real tokens.
     """
     for protocol in PROTOCOLS:
         for measure, values_SL in measures(run, protocol).items():
-            if in_nats == (measure in IN_NATS):
-                yield from compare(run.model, protocol, measure, values_SL, section, draws)
+            if in_nats != (measure in IN_NATS):
+                continue
+            labels = {"model": run.model, "protocol": protocol, "measure": measure}
+            steps = by_step(values_SL, draws) if in_nats else {}
+            for ends in compare(values_SL, section, draws):
+                ratio = {"early_over_late": ends["early"] / ends["late"] if ends["late"] > 0 else None}
+                yield labels | ends | (ratio | steps if in_nats else {})
 
 
 def measures(run: HeadResults, protocol: str) -> dict[str, np.ndarray]:
@@ -48,25 +54,31 @@ def splits(layers: int, at_each_end: int) -> dict[str, tuple[range, range]]:
     return found
 
 
-def compare(model, protocol, measure, values_SL, section: HeadSettings, draws: Bootstrap) -> Iterator[dict]:
-    layers = values_SL.shape[1]
+def compare(values_SL: np.ndarray, section: HeadSettings, draws: Bootstrap) -> Iterator[dict]:
+    """The two ends of each split."""
     mean_L, mean_DL = values_SL.mean(axis=0), draws.means(values_SL)
-    steps_L, steps_DL = np.diff(mean_L), np.diff(mean_DL, axis=1)
-    rank_low, rank_high = interval(rank_correlation(mean_DL))
-    for split, (early, late) in splits(layers, section.layers_at_each_end).items():
+    for split, (early, late) in splits(values_SL.shape[1], section.layers_at_each_end).items():
         ends = {"early": mean_L[early].mean(), "late": mean_L[late].mean()}
         low, high = interval(mean_DL[:, late].mean(axis=1) - mean_DL[:, early].mean(axis=1))
         yield {
-            "model": model, "protocol": protocol, "measure": measure, "split": split,
+            "split": split,
             "early_layers": f"{early[0]} to {early[-1]}", "late_layers": f"{late[0]} to {late[-1]}", **ends,
             "difference": ends["late"] - ends["early"], "difference_low": low, "difference_high": high,
-            "early_over_late": ends["early"] / ends["late"] if ends["late"] > 0 else None,
-            "falling_steps": int((steps_L < 0).sum()), "steps": layers - 1,
-            "direction": "falls" if (steps_L < 0).all() else "rises" if (steps_L > 0).all() else "neither",
-            "monotonic_draws_share": ((steps_DL < 0).all(axis=1) | (steps_DL > 0).all(axis=1)).mean(),
-            "rank_correlation": rank_correlation(mean_L[None])[0], "rank_correlation_low": rank_low,
-            "rank_correlation_high": rank_high,
         }  # fmt: skip
+
+
+def by_step(values_SL: np.ndarray, draws: Bootstrap) -> dict:
+    """How the measure goes from layer to layer, which no split changes."""
+    mean_L, mean_DL = values_SL.mean(axis=0), draws.means(values_SL)
+    steps_L, steps_DL = np.diff(mean_L), np.diff(mean_DL, axis=1)
+    rank_low, rank_high = interval(rank_correlation(mean_DL))
+    return {
+        "falling_steps": int((steps_L < 0).sum()), "steps": len(steps_L),
+        "direction": "falls" if (steps_L < 0).all() else "rises" if (steps_L > 0).all() else "neither",
+        "monotonic_draws_share": ((steps_DL < 0).all(axis=1) | (steps_DL > 0).all(axis=1)).mean(),
+        "rank_correlation": rank_correlation(mean_L[None])[0], "rank_correlation_low": rank_low,
+        "rank_correlation_high": rank_high,
+    }  # fmt: skip
 
 
 def rank_correlation(values_DL: np.ndarray) -> np.ndarray:

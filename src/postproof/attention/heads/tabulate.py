@@ -21,6 +21,7 @@ from postproof.core.errors import ArtefactError
 
 # Which classes the examples are of: by which thresholds, under which protocol.
 BASES = {"posted": "as_posted", "reachable": "real_tokens"}
+BY_LAYER = ("entropy", "entropy_share")
 
 
 def add_arguments(parser) -> None:
@@ -104,7 +105,7 @@ def by_head(run: HeadResults, section: HeadSettings) -> pd.DataFrame:
 def by_layer(run: HeadResults, heads: pd.DataFrame, draws: Bootstrap) -> Iterator[dict]:
     """A row per protocol and layer: mean of the heads with its interval over sentences, and how many of each class."""
     for protocol in PROTOCOLS:
-        means_SL = {name: run.statistic(protocol, name).mean(axis=2) for name in STATISTICS}
+        means_SL = {name: run.statistic(protocol, name).mean(axis=2) for name in BY_LAYER}
         intervals = {name: interval(draws.means(value_SL)) for name, value_SL in means_SL.items()}
         of_protocol = heads[heads["protocol"] == protocol]
         for layer, of_layer in of_protocol.groupby("layer"):
@@ -160,8 +161,6 @@ def padding_effect(run: HeadResults, section: HeadSettings) -> Iterator[dict]:
             of_padded_SL = run.statistics[f"{prefix}_entropy"][padded_S].mean(axis=2)
             columns[f"{group}_entropy"] = of_padded_SL.mean(axis=0)
             columns[f"{group}_low"], columns[f"{group}_high"] = interval(draws.means(of_padded_SL))
-            for name in ("diagonal", "first_token_share"):
-                columns[f"{group}_{name}"] = run.statistics[f"{prefix}_{name}"][padded_S].mean(axis=(0, 2))
         parts = results.entropy_parts(run, protocol)
         columns |= {f"{group}_part": part_SL.mean(axis=0) for group, part_SL in parts.items()}
         columns["entropy"] = columns["real_part"] + columns["padding_part"]

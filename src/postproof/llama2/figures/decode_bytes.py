@@ -1,5 +1,6 @@
 """How many times fewer bytes a whole decode step reads with an eighth of the KV heads, over context and batch: the
 cache is an eighth, the weights are read as before. Thin: as if multi-head attention had no larger weights.
+Cross: by how much the post has a step shrink.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from postproof.charts import palette, plotting
+from postproof.charts import palette, plotting, posted_marks
 from postproof.core import tables
 from postproof.llama2.figures.axes import label_tokens
 from postproof.llama2.looks import ATTENTIONS, LOOKS, MODELS
 
-TABLES = ("llama2/decode_bytes", "llama2/serving_loads")
+TABLES = ("llama2/decode_bytes", "llama2/serving_loads", "llama2/posted_decode_bytes")
 SHOWN_BATCHES = 3  # lines of one colour that can still be told apart
 LINES = [":", "--", "-"]
 MOST_MODELS = 2  # panels
@@ -27,44 +28,61 @@ def add_arguments(parser) -> None:
 
 
 def main(args) -> None:
-    table_file, loads_file = args.tables
-    table, loads = read(table_file), tables.read(loads_file, TABLES[1])
+    table = read(args.tables[0])
+    loads, posted = tables.read_all(args.tables[1:], TABLES[1:])
     models = list(dict.fromkeys(table["model"]))[:MOST_MODELS]
     batches = sorted(set(table["batch"]))[:SHOWN_BATCHES]
     plotting.style()
-    figure, panels = plt.subplots(1, len(models), figsize=(plotting.COLUMN, 4.6), sharey=True, squeeze=False)
+    figure, panels = plt.subplots(1, len(models), figsize=(plotting.COLUMN, 5.0), sharey=True, squeeze=False)
     drawn = []
     for axes, model in zip(panels[0], models):
         gqa = table[(table["model"] == model) & (table["attention"] == "gqa")]
         drawn.append((axes, draw_ratio(axes, gqa, batches)))
         draw_loads(axes, at_loads(gqa[gqa["batch"].isin(batches)], loads))
-        heads = gqa["kv_heads"].iloc[0]
-        axes.set_title(f"Llama 2 {MODELS[model].short} with {heads} KV heads", fontsize=10, loc="left")
+        draw_posted(axes, posted[posted["model"] == model])
+        axes.set_title(named(gqa, loads), fontsize=10, loc="left")
         axes.set_xlabel("context (tokens)")
     panels[0][0].set_ylabel("times fewer bytes than with MHA")
     plotting.headed(
         figure,
-        says(table, loads, models[0]),
+        says(table, loads, posted, models[0]),
         "Bytes that one decode step reads with MHA over those with GQA: every weight once, every sequence's cache "
-        "once, at 16 bits. At the ends: sequences in a batch. Thin grey: as if MHA had the weights of GQA. Stars: the "
-        "post's loads.",
-        plotting.source(TABLES, "Public configurations, counted; no seeds."),
+        "once, at 16 bits. At the ends: sequences in a batch. Thin grey: as if MHA had the weights of GQA. Stars: at "
+        "the post's loads; cross: the post.",
+        plotting.source(TABLES, "Public configurations, counted; no seeds. Cross: the post's text."),
     )
     for axes, ends in drawn:
         plotting.name_ends(axes, ends)
     plotting.save(figure, args.out_svg, args.out_png)
 
 
-def says(table: pd.DataFrame, loads: pd.DataFrame, model: str) -> str:
-    """What GQA makes of the cache and of the step, at the smallest load that the model has, or else at the last row."""
+def named(gqa: pd.DataFrame, loads: pd.DataFrame) -> str:
+    """The model with an eighth of its heads, and whether it was ever built so: loads are of models as released."""
+    model, heads = gqa["model"].iloc[0], gqa["kv_heads"].iloc[0]
+    released = set(loads.loc[loads["model"] == model, "attention"])
+    name = f"Llama 2 {MODELS[model].short}"
+    if released and "gqa" not in released:
+        return f"{name} if it had {heads} KV heads\n(never built)"
+    return f"{name} with its {heads} KV heads\n(as released)"
+
+
+def says(table: pd.DataFrame, loads: pd.DataFrame, posted: pd.DataFrame, model: str) -> str:
+    """What GQA makes of the cache and of the step, at the smallest load that the model has, or else at the last row;
+    what the post has for the step there.
+    """
     gqa = table[(table["model"] == model) & (table["attention"] == "gqa")].sort_values(["batch", "context"])
     at = at_loads(gqa, loads)
     row = at.iloc[0] if len(at) else gqa.iloc[-1]
     cache, step = row["mha_cache_ratio"], row["mha_step_ratio"]
     joined = "but" if step < 0.9 * cache else "and"
+    theirs = posted[(posted["model"] == model) & (posted["batch"] == row["batch"])
+                    & (posted["context"] == row["context"])]["mha_step_ratio"]  # fmt: skip
+    as_posted = ""
+    if len(theirs):
+        as_posted = f", {'as' if abs(step / theirs.iloc[0] - 1) < 0.1 else 'not'} the post's {theirs.iloc[0]:g}"
     return (
-        f"GQA makes the cache of Llama 2 {MODELS[model].short} {cache:.3g} times smaller, {joined} a decode step of "
-        f"{row['batch']:,.0f} sequences of {row['context']:,.0f} tokens reads {step:.3g} times fewer bytes"
+        f"GQA makes Llama 2 {MODELS[model].short}'s cache {cache:.3g} times smaller, {joined} a decode step of "
+        f"{row['batch']:,.0f} sequences of {row['context']:,.0f} tokens reads {step:.3g} times fewer bytes{as_posted}"
     )
 
 
@@ -111,7 +129,7 @@ def draw_ratio(axes: Axes, gqa: pd.DataFrame, batches: list[int]) -> list[tuple[
         ends.append((last["context"], last["mha_step_ratio"], f"{batch:,}", look.colour))
     cache = gqa["mha_cache_ratio"].iloc[0]
     axes.axhline(cache, color=palette.DARK_GREY, linewidth=1)
-    axes.annotate(f"the cache alone: {cache:g} times", (gqa["context"].min(), cache), (0, 4),
+    axes.annotate(f"the cache alone: {cache:g}", (gqa["context"].min(), cache), (0, 4),
                   textcoords="offset points", size=plotting.SMALL_POINTS)  # fmt: skip
     label_tokens(axes, gqa["context"])
     axes.set_ylim(0.8, cache * 1.1)
@@ -125,3 +143,10 @@ def draw_loads(axes: Axes, rows: pd.DataFrame) -> None:
                   markeredgecolor=palette.WHITE)  # fmt: skip
         axes.annotate(f"{row.mha_step_ratio:.3g}", (row.context, row.mha_step_ratio), (-5, 8), ha="right",
                       textcoords="offset points", size=plotting.SMALL_POINTS, weight="bold")  # fmt: skip
+
+
+def draw_posted(axes: Axes, posted: pd.DataFrame) -> None:
+    for row in posted.itertuples():
+        posted_marks.mark(axes, [row.context], [row.mha_step_ratio])
+        posted_marks.beside(axes, f"the post: {row.mha_step_ratio:g}", row.context, row.mha_step_ratio, (0, -11),
+                            ha="center")  # fmt: skip

@@ -3,6 +3,7 @@
 A row per machine; a panel per batch and context: that whose cache is the largest part of the bytes, and that where it
 is the smallest. All is relative to as many KV heads as query heads. Where steps were timed as a CUDA graph, those are
 drawn. With K and V repeated to all heads at each step the time is told, not drawn: it would flatten the rest.
+Crosses, where the cache is largest: the post, by which a step of the 70B shrinks as its KV heads do.
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
-from postproof.charts import on_machines, plotting
+from postproof.charts import on_machines, plotting, posted_marks
 from postproof.charts.on_machines import Measured
+from postproof.charts.palette import POSTED
 from postproof.charts.plotting import percent
+from postproof.core import tables
 from postproof.core.errors import ArtefactError
 from postproof.llama2 import looks
 
+TABLES = ("llama2/posted_decode_bytes",)
 MEASURED = ("decode_speed",)
 # As measuring/decode_speed.py names them.
 ATTENTIONS = {
@@ -42,10 +46,11 @@ SHOWN = 2
 
 
 def add_arguments(parser) -> None:
-    plotting.add_arguments(parser, (), MEASURED)
+    plotting.add_arguments(parser, TABLES, MEASURED)
 
 
 def main(args) -> None:
+    times_fewer = tables.read(args.tables[0], *TABLES)["mha_step_ratio"].iloc[0]
     machines = on_machines.read_all(args.measured, LABELS, NUMBERS)
     panels = [(machine, of_machine) for machine in machines if len(of_machine := relative(machine))]
     if not panels:
@@ -62,6 +67,7 @@ def main(args) -> None:
             axes.set_ylim(0, max(1, highest) * 1.08)
         for axes in row[len(settings) :]:
             axes.set_axis_off()
+        posted_marks.mark(row[0], [of_machine["heads"].iloc[0] / times_fewer], [1 / times_fewer])
         row[0].set_ylabel("relative to all heads")
     for axes in grid[-1]:
         axes.set_xlabel(f"KV heads (logarithmic), of {panels[-1][1].iloc[0]['heads']:.0f} query heads")
@@ -70,10 +76,11 @@ def main(args) -> None:
     models = "; ".join(dict.fromkeys(describe(of_machine.iloc[0]) for _, of_machine in panels))
     plotting.headed(
         figure,
-        says(panels),
+        says(panels, times_fewer),
         f"Time of a decode step (medians, bars: quartiles) and the bytes it reads, both relative to as many KV heads "
         f"as query heads. {models}.{repeated(panels)}",
-        f"Measured: {'; '.join(machine.heading(200) for machine, _ in panels)}. Source: data/measured/{MEASURED[0]}.",
+        f"Measured: {'; '.join(machine.heading(200) for machine, _ in panels)}. Source: data/measured/{MEASURED[0]}, "
+        f"{tables.path_of(TABLES[0])}.",
     )
     plotting.save(figure, args.out_svg, args.out_png)
 
@@ -82,23 +89,40 @@ def named(machine: Measured) -> str:
     return f"{machine.device_name}, {machine.threads} thread{'s' * (machine.threads > 1)}"
 
 
-def says(panels: list[tuple[Measured, pd.DataFrame]]) -> str:
-    """Of the steps whose cache is the largest part: what the fewest KV heads make of the time and of the bytes."""
-    fewest = []
+def says(panels: list[tuple[Measured, pd.DataFrame]], times_fewer: float) -> str:
+    """Of the steps whose cache is the largest part: what the fewest KV heads make of the time and of the bytes, and
+    what so many times fewer do, which the post has take as many times less.
+    """
+    fewest, as_posted = [], []
     for _, rows in panels:
         batch, context = shown(rows, 1)[0]
         of_setting = rows[(rows["batch"] == batch) & (rows["context"] == context)]
         fewest.append(of_setting[of_setting["kv_heads"] == of_setting["kv_heads"].min()])
-    rows = pd.concat(fewest)
+        as_posted.append(of_setting[of_setting["kv_heads"] * times_fewer == of_setting["heads"]])
+    return of_fewest(pd.concat(fewest)) + of_posted(pd.concat(as_posted), times_fewer)
+
+
+def of_posted(rows: pd.DataFrame, times_fewer: float) -> str:
+    times = rows.loc[rows["attention"].isin(DRAWN), "ratio"]
+    if times.empty:
+        return ""
+    heads = int(rows["kv_heads"].iloc[0])
+    return f"; with {heads} it takes {span(times)}, in the post {percent(1 / times_fewer, 1)}"
+
+
+def span(times: pd.Series) -> str:
+    least, longest = f"{100 * times.min():.0f}", percent(times.max())
+    return longest if longest.startswith(f"{least} ") else f"{least} to {longest}"
+
+
+def of_fewest(rows: pd.DataFrame) -> str:
     heads, most = int(rows["kv_heads"].min()), rows["read_bytes"].max()
     times = rows.loc[rows["attention"].isin(DRAWN), "ratio"]
     with_heads = f"With {heads} KV head{'s' * (heads > 1)} a step with a large cache"
     if times.empty:
         return f"{with_heads} reads {percent(most)} of the bytes that it reads with all heads"
-    least, longest = percent(times.min()), percent(times.max())
-    kept = least if least == longest else f"{least} to {longest}"
     close = "more than" if times.min() > 1.02 * most else "about as much as" if times.max() < 1.02 * most else "beside"
-    return f"{with_heads} takes {kept} of the time with all heads, {close} the {percent(most)} of the bytes"
+    return f"{with_heads} takes {span(times)} of the time with all heads, {close} the {percent(most)} of the bytes"
 
 
 def repeated(panels: list[tuple[Measured, pd.DataFrame]]) -> str:
@@ -202,4 +226,5 @@ def looked_at() -> list[tuple[str, looks.Look]]:
 def legend() -> list[Line2D]:
     handles = [Line2D([], [], color=way.colour, marker=way.marker, label=NAMES[name])
                for name, way in looked_at()]  # fmt: skip
-    return [*handles, Line2D([], [], color=BYTES.colour, linestyle=BYTES.line, label="bytes read")]
+    return [*handles, Line2D([], [], color=BYTES.colour, linestyle=BYTES.line, label="bytes read"),
+            posted_marks.handle(f"{POSTED.long}, of the 70B")]  # fmt: skip

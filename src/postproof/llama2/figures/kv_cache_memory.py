@@ -1,5 +1,5 @@
 """Keys and values of one sequence by its length, by formula, below the budget for caches read as GB and as GiB;
-measured points where a machine has them.
+crosses where the post gives a size or measured one, circles where a machine of ours did.
 """
 
 from __future__ import annotations
@@ -12,15 +12,21 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
-from postproof.charts import on_machines, plotting
+from postproof.charts import on_machines, plotting, posted_marks
 from postproof.charts.on_machines import Measured
 from postproof.core import tables
 from postproof.llama2.figures.axes import label_tokens, plain_log
 from postproof.llama2.looks import MODELS, READINGS
 from postproof.published.kv_cache import GIB
 
-TABLES = ("llama2/kv_cache_memory", "llama2/kv_max_batch")
+TABLES = (
+    "llama2/kv_cache_memory",
+    "llama2/kv_max_batch",
+    "llama2/posted_kv_cache_memory",
+    "llama2/posted_kv_cache_ratio",
+)
 MEASURED = ("kv_cache_alloc",)
+HALF_DIGIT = 0.0005  # GiB: the post has three decimals
 MEASURED_NUMBERS = ["sequence", "formula_bytes", "allocated_bytes", "reserved_bytes"]
 
 
@@ -29,9 +35,10 @@ def add_arguments(parser) -> None:
 
 
 def main(args) -> None:
-    table_file, batches_file = args.tables
-    table = read(table_file)
-    budgets = tables.read(batches_file, TABLES[1]).drop_duplicates("reading").set_index("reading")
+    table = read(args.tables[0])
+    batches, posted, ratios = tables.read_all(args.tables[1:], TABLES[1:])
+    posted, ratios = (beside_ours(each, table) for each in (posted, ratios))
+    budgets = batches.drop_duplicates("reading").set_index("reading")
     machines = on_machines.read_all(args.measured, ["model"], MEASURED_NUMBERS)
     for machine in machines:
         check_measured(machine, table)
@@ -40,6 +47,9 @@ def main(args) -> None:
     draw_budget(axes, budgets, table)
     ends = draw_bytes(axes, table)
     draw_measured(axes, machines)
+    measured = ratios["allocated_ratio_posted"] * ratios["formula_bytes"] / GIB
+    posted_marks.mark(axes, ratios["sequence"], measured)
+    posted_marks.mark(axes, posted["sequence"], posted["cache_gib"])
     axes.set_yscale("log")
     plain_log(axes.yaxis)
     axes.yaxis.set_minor_locator(NullLocator())
@@ -47,17 +57,35 @@ def main(args) -> None:
     axes.set(xlabel="sequence (tokens)", ylabel="GiB of keys and values (logarithmic)")
     plotting.headed(
         figure,
-        says(table),
+        says(table, posted),
         "KV cache of one sequence in float16 by the formula, K and V of every layer, batch of one; names: its size at "
-        f"{table['sequence'].max():,} tokens. {allocator(table)} {heading(machines)}",
-        plotting.source(TABLES, "Public configurations, counted; no seeds."),
+        f"{table['sequence'].max():,} tokens. {allocator(table)}{measured_by_post(ratios)} {heading(machines)}",
+        plotting.source(TABLES, "Public configurations, counted; no seeds. Crosses: the post's text."),
     )
+    axes.legend(handles=[posted_marks.handle()], loc="lower right")
     plotting.name_ends(axes, ends)
     plotting.save(figure, args.out_svg, args.out_png)
 
 
-def says(table: pd.DataFrame) -> str:
-    """The 70B's cache with its own KV heads and with as many as heads, at the largest length."""
+def beside_ours(posted: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """The post's rows, each with the table's row of that model and length; a column of both names ends in _posted."""
+    return posted.merge(table, on=["model", "sequence"], suffixes=("_posted", ""))
+
+
+def says(table: pd.DataFrame, posted: pd.DataFrame) -> str:
+    """The 70B's cache with its own KV heads and with as many as heads, at the largest length; if the post has that."""
+    return f"{of_70b(table)}; {as_posted(posted)}"
+
+
+def as_posted(posted: pd.DataFrame) -> str:
+    """How many of the post's sizes are those of the formula, to the post's digits."""
+    same = (posted["cache_gib"] - posted["formula_bytes"] / GIB).abs() <= HALF_DIGIT * (1 + 1e-6)
+    if same.all():
+        return f"the post's {len(same)} sizes agree"
+    return f"of the post's {len(same)} sizes {same.sum() or 'none'} agree{'s' if same.sum() <= 1 else ''}"
+
+
+def of_70b(table: pd.DataFrame) -> str:
     at = table[table["sequence"] == table["sequence"].max()].set_index("model")
     tokens = f"{table['sequence'].max():,}"
     if not {"llama2_70b", "llama2_70b_mha"} <= set(at.index):
@@ -83,6 +111,17 @@ def allocator(table: pd.DataFrame) -> str:
         f"By its rules torch's CUDA allocator adds {plotting.percent(excess, 1)} at most "
         f"({MODELS[most['model']].short}, {most['sequence']:,} tokens)."
     )
+
+
+def measured_by_post(ratios: pd.DataFrame) -> str:
+    """What the author's card had beyond the formula, where the rules are farthest from it."""
+    if ratios.empty:
+        return ""
+    row = ratios.loc[(ratios["allocated_ratio_posted"] - ratios["allocated_ratio"]).abs().idxmax()]
+    theirs, rules = (plotting.percent(row[f"allocated_ratio{end}"] - 1, 1) for end in ("_posted", ""))
+    rules = rules if row["allocated_ratio"] > 1 else "nothing"
+    where = f"{MODELS[row['model']].short}, {row['sequence']:,} tokens"
+    return f" The post measured {theirs} more than the formula where the rules have {rules} ({where})."
 
 
 def heading(machines: list[Measured]) -> str:

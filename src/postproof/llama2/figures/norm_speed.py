@@ -2,24 +2,31 @@
 
 A row per machine. Each ratio is to torch's LayerNorm run in the same way, which was timed in turn with it. Where a
 machine replayed kernels as a CUDA graph, those are drawn: launches from Python would hide them at small widths. The
-heading says which share of a block's time its two norms take: the most that any other norm could save.
+heading says which share of a block's time its two norms take: the most that any other norm could save. Purple areas:
+the post's ranges, which the paper that it has them from reports of whole models.
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from postproof.charts import on_machines, palette, plotting
 from postproof.charts.on_machines import Measured
+from postproof.charts.palette import POSTED
 from postproof.charts.plotting import percent
+from postproof.core import tables
 from postproof.core.errors import ArtefactError
 from postproof.llama2 import looks
 
+TABLES = ("llama2/posted_norm_speed",)
 MEASURED = ("norm_speed",)
 # Code and norm, as measuring/norm_speed.py names them. Eager, the five lines are five kernels and more: not drawn.
 WAYS = {
@@ -33,6 +40,8 @@ NAMES = {
     ("compiled", "rms_module"): "compiled: torch.nn's",
     ("compiled", "rms_plain"): "compiled: five lines",
 }
+# Models of the post's ranges, how they are named, and opacity.
+POSTED_RANGES = {"all": ("all models", 0.3), "transformers": ("transformers", 1.0)}
 LAYER, RMS = "layer_module", "rms_module"
 NORMS = looks.among(LAYER, RMS)
 PASSES = {"forward": "forward", "forward_backward": "forward and backward"}
@@ -45,10 +54,11 @@ TICKS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 50,
 
 
 def add_arguments(parser) -> None:
-    plotting.add_arguments(parser, (), MEASURED)
+    plotting.add_arguments(parser, TABLES, MEASURED)
 
 
 def main(args) -> None:
+    saved = read_saved(args.tables[0])
     machines = on_machines.read_all(args.measured, LABELS, ["rows", "width", *SECONDS])
     panels = [(machine, ratios(machine), shares(machine)) for machine in machines]
     panels = [(machine, of_one_dtype(of_machine, share), share) for machine, of_machine, share in panels
@@ -59,11 +69,12 @@ def main(args) -> None:
     plotting.style()
     size = (plotting.COLUMN, 2.6 + 2.7 * len(panels))
     figure, grid = plt.subplots(len(panels), len(passes), figsize=size, squeeze=False)
-    low, high = 0.8, 1.25
+    low, high = (1 - saved.max(axis=None)) / 1.15, 1.25
     for _, of_machine, _ in panels:
         low, high = min(low, of_machine["low"].min() / 1.1), max(high, of_machine["high"].max() * 1.1)
     for (machine, of_machine, _), row in zip(panels, grid):
         for axes, what in zip(row, passes):
+            draw_posted(axes, saved)
             draw_ratios(axes, of_machine[of_machine["what"] == what], (low, high))
             title = f"{machine.device_name}, {machine.threads} thread{'s' * (machine.threads > 1)}\n{PASSES[what]}"
             axes.set_title(title, fontsize=8.5, loc="left")
@@ -73,12 +84,13 @@ def main(args) -> None:
     grid[0][0].legend(handles=legend(), loc="best", fontsize=plotting.SMALL_POINTS, borderaxespad=0.1)
     plotting.headed(
         figure,
-        says(panels),
+        says(panels, saved),
         "Time of RMSNorm over that of LayerNorm run alike, medians with quartiles; below 1 RMSNorm is faster. Heading: "
-        "torch.nn's norms at the largest width, and the share of a block's time forward. "
+        "torch.nn's norms at the largest width, and the share of a block's time forward. Purple: the post's ranges, of "
+        "all models and of transformers (in its source: of whole models). "
         f"{'; '.join(dict.fromkeys(describe(of_machine) for _, of_machine, _ in panels))}.",
         f"Measured: {'; '.join(machine.heading(200) for machine, _, _ in panels)}. "
-        f"Source: data/measured/{MEASURED[0]}.",
+        f"Source: data/measured/{MEASURED[0]}, {tables.path_of(TABLES[0])}.",
     )
     plotting.save(figure, args.out_svg, args.out_png)
 
@@ -90,8 +102,23 @@ def of_one_dtype(of_machine: pd.DataFrame, share: pd.DataFrame) -> pd.DataFrame:
     return of_machine[of_machine["dtype"] == dtype]
 
 
-def says(panels: list[tuple[Measured, pd.DataFrame, pd.DataFrame]]) -> str:
-    """The compiled ratios at the largest width, forward and with the backward pass, and what two norms take at most."""
+def read_saved(path: Path) -> pd.DataFrame:
+    """The shares of time that the post has saved, by models; columns least and most.
+
+    Raises ArtefactError when the table is not of its schema, or a range is not whole or upside down.
+    """
+    table = tables.read(path, *TABLES)
+    ends = table.pivot_table(index="models", columns="end", values="time_saved_percent", aggfunc="sum") / 100
+    saved = ends.reindex(index=list(POSTED_RANGES), columns=["least", "most"])
+    whole = not saved.isna().any(axis=None) and len(table) == saved.size
+    tables.must_hold(path, {"each range has two ends": whole, "least <= most": (saved["least"] <= saved["most"]).all()})
+    return saved
+
+
+def says(panels: list[tuple[Measured, pd.DataFrame, pd.DataFrame]], saved: pd.DataFrame) -> str:
+    """The compiled ratios at the largest width, forward and with the backward pass; what two norms take at most, and
+    whether the post's gain in transformers could come out of that.
+    """
     rows = pd.concat([of_machine for _, of_machine, _ in panels])
     rows = rows[(rows["code"] == "compiled") & (rows["norm"] == RMS)]
     rows = rows[rows["width"] == rows["width"].max()]
@@ -105,7 +132,12 @@ def says(panels: list[tuple[Measured, pd.DataFrame, pd.DataFrame]]) -> str:
     sentences = [f"Compiled, RMSNorm takes {' and '.join(said)}"] if said else []
     share = pd.concat([share for _, _, share in panels])
     if len(share):
-        sentences.append(f"the two norms of a block are at most {percent(share['share'].max(), 1)} of its time")
+        most, of_post = share["share"].max(), saved.loc["transformers"]
+        range_of_post = f"{100 * of_post['least']:.0f} to {percent(of_post['most'])}"
+        sentences.append(
+            f"a block's two norms are at most {percent(most, 1)} of its time, "
+            f"{'less than' if most < of_post['least'] else 'beside'} the post's gain of {range_of_post}"
+        )
     sentence = "; ".join(sentences) or "RMSNorm relative to LayerNorm, not compiled"
     return sentence[0].upper() + sentence[1:]
 
@@ -191,6 +223,16 @@ def draw_ratios(axes: Axes, rows: pd.DataFrame, limits: tuple[float, float]) -> 
     axes.yaxis.set(major_locator=FixedLocator(TICKS), minor_locator=NullLocator(), major_formatter="{x:g}")
 
 
-def legend() -> list[Line2D]:
-    return [Line2D([], [], color=way.colour, marker=way.marker, markersize=5, label=NAMES[key])
+def draw_posted(axes: Axes, saved: pd.DataFrame) -> None:
+    """The post's ranges as areas: it names no width."""
+    for models, (_, alpha) in POSTED_RANGES.items():
+        least, most = saved.loc[models, ["least", "most"]]
+        axes.axhspan(1 - most, 1 - least, color=POSTED.colour, alpha=alpha, linewidth=0, zorder=0)
+
+
+def legend() -> list[Line2D | Patch]:
+    ways = [Line2D([], [], color=way.colour, marker=way.marker, markersize=5, label=NAMES[key])
             for key, way in WAYS.items()]  # fmt: skip
+    ranges = [Patch(color=POSTED.colour, alpha=alpha, linewidth=0, label=f"{POSTED.long}: {named}")
+              for named, alpha in POSTED_RANGES.values()]  # fmt: skip
+    return [*ways, *ranges]

@@ -1,5 +1,5 @@
 """Angle by which each pair of features is turned at each position, modulo a full turn on a cyclic colour scale; a line
-marks where each pair has made its first full turn.
+marks where each pair has made its first full turn, crosses the angles that the post writes out.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import pandas as pd
 from matplotlib import patheffects
 from matplotlib.axes import Axes
 
-from postproof.charts import palette, plotting
+from postproof.charts import palette, plotting, posted_marks
 from postproof.core import tables
 from postproof.core.errors import ArtefactError
 
-TABLES = ("llama2/rope_angles",)
+TABLES = ("llama2/rope_angles", "llama2/posted_rope_angles")
 TURN = 2 * np.pi
 
 
@@ -25,7 +25,8 @@ def add_arguments(parser) -> None:
 
 
 def main(args) -> None:
-    table = read(*args.tables)
+    table = read(args.tables[0])
+    posted = beside_ours(tables.read(args.tables[1], TABLES[1]), table)
     angle_PT = table.pivot(index="pair", columns="position", values="angle_mod_2pi_rad").to_numpy()
     pairs, positions = angle_PT.shape
     plotting.style()
@@ -40,13 +41,14 @@ def main(args) -> None:
     bar.ax.set_yticklabels(["0", "π/2", "π", "3π/2", "2π"])
     bar.set_label("angle (rad, modulo 2π)")
     draw_first_turn(axes, table, positions, pairs)
+    draw_posted(axes, posted, pairs)
     plotting.headed(
         figure,
-        says(table),
+        says(table, posted),
         f"Angle by which a pair is turned: position × rate, {pairs} pairs at {positions:,} positions. Dashed: a pair "
         "has made its first full turn. The fastest pairs turn by so much from one token to the next that their stripes "
         "are too fine to follow.",
-        plotting.source(TABLES, "Rates by the formula; no model, no seeds."),
+        plotting.source(TABLES, "Rates by the formula; no model, no seeds. Crosses: the post's text."),
     )
     plotting.save(figure, args.out_svg, args.out_png)
 
@@ -61,8 +63,29 @@ def draw_first_turn(axes: Axes, table: pd.DataFrame, positions: int, pairs: int)
     axes.set(xlim=(-0.5, positions - 0.5), ylim=(-0.5, pairs - 0.5))
 
 
-def says(table: pd.DataFrame) -> str:
-    """How many pairs turn once within the positions, and how far the slowest gets."""
+def draw_posted(axes: Axes, posted: pd.DataFrame, pairs: int) -> None:
+    """The post's angles where they are: a pair in the lower half has its number above."""
+    for row in posted.itertuples():
+        posted_marks.mark(axes, [row.position], [row.pair], on_colours=True, clip_on=False)
+        side = 12 if row.pair < pairs / 2 else -12
+        posted_marks.beside(axes, f"the post: {row.angle_rad_posted:g} rad", row.position, row.pair, (0, side),
+                            on_colours=True, ha="center")  # fmt: skip
+
+
+def beside_ours(posted: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """The post's angles that are in the table, each with its row there."""
+    return posted.merge(table, on=["position", "pair"], suffixes=("_posted", ""))
+
+
+def says(table: pd.DataFrame, posted: pd.DataFrame) -> str:
+    """How many pairs turn once within the positions, how far the slowest gets, and how near the post's angles come."""
+    if posted.empty:
+        return turned(table)
+    off = (posted["angle_rad_posted"] / posted["angle_rad"] - 1).abs().max()
+    return f"{turned(table)}; the post's angles are off by {plotting.percent(off, 1)} at most"
+
+
+def turned(table: pd.DataFrame) -> str:
     last = table[table["position"] == table["position"].max()].sort_values("pair")
     turns, positions = last["angle_rad"] / TURN, table["position"].nunique()
     more = int((turns >= 1).sum())
@@ -77,7 +100,7 @@ def read(path: Path) -> pd.DataFrame:
 
     Raises ArtefactError when a cell of the grid is missing, or an angle is not position times rate or its remainder.
     """
-    table = tables.read(path, *TABLES)
+    table = tables.read(path, TABLES[0])
     positions, pairs = sorted(set(table["position"])), sorted(set(table["pair"]))
     if positions != list(range(max(len(positions), 2))) or pairs != list(range(len(pairs))):
         raise ArtefactError("positions and pairs do not count from 0", file=path)

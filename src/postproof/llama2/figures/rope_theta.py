@@ -1,5 +1,5 @@
 """What a larger base of the rates does: wavelength of each pair against the lengths of contexts, and how many pairs
-turn less than once within a context.
+turn less than once within a context. Crosses: what the post's angles come to, which it gives at one position.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from postproof.charts import palette, plotting
+from postproof.charts import palette, plotting, posted_marks
 from postproof.core import tables
 from postproof.core.errors import ArtefactError
 from postproof.llama2.figures.axes import plain_log, short
 from postproof.llama2.looks import LOOKS
 
-TABLES = ("llama2/rope_theta", "llama2/rope_theta_contexts")
+TABLES = ("llama2/rope_theta", "llama2/rope_theta_contexts", "llama2/posted_rope_angles")
 BASES = (LOOKS["base"], LOOKS["larger_base"])
 
 
@@ -26,21 +26,41 @@ def add_arguments(parser) -> None:
 
 
 def main(args) -> None:
-    pairs, contexts = read(*args.tables)
+    pairs, contexts = read(*args.tables[:2])
+    posted = tables.read(args.tables[2], TABLES[2])
+    posted = posted[posted["base"].isin(pairs["base"]) & posted["pair"].isin(pairs["pair"])]
     bases = sorted(set(pairs["base"]))
     looks = dict(zip(bases, BASES))
     plotting.style()
     figure, (left, right) = plt.subplots(1, 2, figsize=(plotting.COLUMN, 4.8), width_ratios=[1.1, 1])
     draw_wavelengths(left, pairs, sorted(set(contexts["context_tokens"])), looks)
+    if len(posted):
+        posted_marks.mark(left, posted["pair"], one_turn(posted))
+        left.legend(handles=[*left.get_legend_handles_labels()[0], posted_marks.handle("the post's angles")],
+                    loc="lower right", fontsize=plotting.SMALL_POINTS)  # fmt: skip
     draw_contexts(right, contexts, looks)
     plotting.headed(
         figure,
         says(contexts),
         f"Left: tokens for one full turn of each of {pairs['pair'].nunique()} pairs, dotted: contexts. Right: pairs "
-        "that make less than one turn within a context.",
-        plotting.source(TABLES, "Rates by the formula; no model, no seeds."),
+        f"that make less than one turn within a context.{as_posted(posted, pairs)}",
+        plotting.source(TABLES, "Rates by the formula; no model, no seeds. Crosses: the post's text."),
     )
     plotting.save(figure, args.out_svg, args.out_png)
+
+
+def one_turn(posted: pd.DataFrame) -> pd.Series:
+    """Tokens for a full turn, by the angle at a position."""
+    return 2 * np.pi * posted["position"] / posted["angle_rad"]
+
+
+def as_posted(posted: pd.DataFrame, pairs: pd.DataFrame) -> str:
+    """How near the post's angles come, as tokens for one turn."""
+    if posted.empty:
+        return ""
+    both = posted.merge(pairs[["base", "pair", "wavelength_tokens"]], on=["base", "pair"])
+    off = (one_turn(both) / both["wavelength_tokens"] - 1).abs().max()
+    return f" Crosses: by the post's angles, off by {plotting.percent(off, 1)} at most."
 
 
 def says(contexts: pd.DataFrame) -> str:
@@ -100,7 +120,7 @@ def read(pairs_file: Path, contexts_file: Path) -> tuple[pd.DataFrame, pd.DataFr
     Raises ArtefactError when one is not of its schema, they have other bases than two in both, or an identity does not
     hold.
     """
-    pairs, contexts = tables.read_all([pairs_file, contexts_file], TABLES)
+    pairs, contexts = tables.read_all([pairs_file, contexts_file], TABLES[:2])
     bases = set(pairs["base"])
     if bases != set(contexts["base"]) or len(bases) != len(BASES):
         raise ArtefactError(

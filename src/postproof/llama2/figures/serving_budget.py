@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from postproof.charts import palette, plotting
+from postproof.charts import plotting, posted_marks
 from postproof.core import tables
 from postproof.llama2.figures.axes import count_axis, label_tokens, of_reading, short
-from postproof.llama2.looks import LOOKS, MODELS, READINGS
+from postproof.llama2.looks import MODELS, READINGS
 from postproof.published.kv_cache import GB
 
-TABLES = ("llama2/serving_budget", "llama2/serving_loads")
+TABLES = ("llama2/serving_budget", "llama2/serving_loads", "llama2/posted_serving_loads")
+OWN = "llama2_70b"  # whose caches the post has for its loads
 
 
 def add_arguments(parser) -> None:
@@ -25,13 +26,14 @@ def add_arguments(parser) -> None:
 
 
 def main(args) -> None:
-    table, loads = read(*args.tables)
+    table, loads = read(*args.tables[:2])
+    posted = tables.read(args.tables[2], TABLES[2])
     devices = int(table["devices"].max())
     rows = table[table["devices"] == devices]
     plotting.style()
     figure, axes = plt.subplots(figsize=(plotting.COLUMN, 5.6))
     ends = draw(axes, rows)
-    draw_loads(axes, loads)
+    draw_posted(axes, posted[posted["model"] == OWN])
     label_tokens(axes, table["context"])
     count_axis(axes, max(rows["users"].max(), loads["users"].max()))
     axes.set(xlabel="context (tokens of each user)", ylabel="users at once (logarithmic; 0: not even one)")
@@ -40,9 +42,9 @@ def main(args) -> None:
         figure,
         says(rows, loads),
         f"Users whose KV caches fit beside the weights, both at 16 bits, nothing else counted, on {devices} "
-        f"device{'s' * (devices > 1)} of {size:g} GB (dashed) or {size:g} GiB (solid). Stars: the post's loads; below "
-        f"a line a load fits.{too_large(rows)}",
-        plotting.source(TABLES, "Public configurations, counted; no seeds."),
+        f"device{'s' * (devices > 1)} of {size:g} GB (dashed) or {size:g} GiB (solid). Crosses: the post's loads, with "
+        f"its sizes of the 70B's cache{counted(loads, posted)}; below a line a load fits.{too_large(rows)}",
+        plotting.source(TABLES, "Public configurations, counted; no seeds. Crosses: the post's text."),
     )
     plotting.name_ends(axes, ends)
     plotting.save(figure, args.out_svg, args.out_png)
@@ -60,10 +62,19 @@ def says(rows: pd.DataFrame, loads: pd.DataFrame) -> str:
     upper = {model: at[model, "GiB"] for model in served}
     texts = {model: f"{served[model]:,} to {upper[model]:,}" if upper[model] > served[model] else f"{served[model]:,}"
              for model in served}  # fmt: skip
+    posted = loads["users"].min()
+    fits = "within" if posted <= served[OWN] else "within by GiB alone" if posted <= upper[OWN] else "beyond"
     return (
-        f"Beside its weights Llama 2 70B serves {texts['llama2_70b']} users of {context:,} tokens on {where}; as MHA "
-        f"it would be {texts['llama2_70b_mha']}"
+        f"Beside its weights Llama 2 70B serves {texts[OWN]} users of {context:,} tokens on {where}, the post's "
+        f"{posted:,} {fits}; as MHA it would be {texts['llama2_70b_mha']}"
     )
+
+
+def counted(loads: pd.DataFrame, posted: pd.DataFrame) -> str:
+    """The same caches as we count them, in the post's order."""
+    both = posted[posted["model"] == OWN].merge(loads, on=["model", "users", "context"])
+    sizes = [f"{size / GB:.1f}" for size in both["cache_bytes"]]
+    return f" (counted: {' and '.join(sizes)} GB)" if sizes else ""
 
 
 def too_large(rows: pd.DataFrame) -> str:
@@ -85,7 +96,7 @@ def read(path: Path, loads_path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
 
     Raises ArtefactError when one is not of its schema, a reading is missing, or an identity does not hold.
     """
-    table, loads = tables.read_all([path, loads_path], TABLES)
+    table, loads = tables.read_all([path, loads_path], TABLES[:2])
     free = table["memory_bytes"] - table["weight_bytes"]
     users, each = table["users"], table["user_bytes"]
     outcome = np.select([users > 0, free >= 0], ["fits", "no_user_fits"], "weights_do_not_fit")
@@ -120,11 +131,10 @@ def draw(axes: Axes, table: pd.DataFrame) -> list[tuple[float, float, str, str]]
     return ends
 
 
-def draw_loads(axes: Axes, loads: pd.DataFrame) -> None:
-    for index, (users, context) in enumerate(sorted(set(zip(loads["users"], loads["context"])))):
+def draw_posted(axes: Axes, posted: pd.DataFrame) -> None:
+    for index, row in enumerate(posted.sort_values(["users", "context"]).itertuples()):
         # Lines fall to the right: the smallest load has room at its left, larger ones above.
-        offset, side = ((-10, 0), "right") if index == 0 else ((10, 5), "left")
-        axes.plot(context, users, markersize=13, zorder=5, linestyle="none", marker=LOOKS["load"].marker,
-                  color=LOOKS["load"].colour, markeredgecolor=palette.WHITE)  # fmt: skip
-        axes.annotate(f"{users:,} users, {short(context)}", (context, users), offset, textcoords="offset points",
-                      ha=side, va="center", size=plotting.SMALL_POINTS, weight="bold")  # fmt: skip
+        offset, side = ((-10, 0), "right") if index == 0 else ((10, 9), "left")
+        posted_marks.mark(axes, [row.context], [row.users])
+        text = f"{row.users:,} users, {short(row.context)}:\n{row.cache_gb:g} GB"
+        posted_marks.beside(axes, text, row.context, row.users, offset, ha=side, weight="bold", on_colours=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 
 from postproof.charts import plotting
@@ -23,7 +22,7 @@ TABLES = (
     "mixtral/isoflop_gap_as_run",
     "mixtral/isoflop",
     "mixtral/isoflop_gap",
-    "mixtral/race_posted_equal_flops",
+    "mixtral/race_posted_gap",
 )
 
 
@@ -42,21 +41,18 @@ def main(args) -> None:
         narrow = [each[each["width"] == each["width"].min()] for each in (points, gaps)]
         isoflop_gap.draw_gap(axes, *narrow, seeds_needed=False)
         drawn.append(narrow[1])
-        axes.set_title(title, fontsize=10)
+        axes.set_title(f"{title}, {rerun_marks.of_seeds(int(gaps['seeds'].min()))}", fontsize=10)
         axes.set(xlabel=isoflop_gap.LABEL)
     end = posted.iloc[-1]
-    gap = np.log(end["dense_val_perplexity"] / end["moe_val_perplexity"])
-    rerun_marks.posted(panels[0], [end["cumulative_flops"]], [gap])
+    rerun_marks.posted(panels[0], [end["cumulative_flops"]], [end["gap_nats"]])
     panels[0].set(ylabel="gap: loss of dense minus MoE (nats)")
     handles = [*panels[0].get_legend_handles_labels()[0], rerun_marks.posted_handle()]
     panels[1].legend(handles=handles, fontsize=plotting.SMALL_POINTS, loc="upper right")
-    seeds = min(int(gaps["seeds"].min()) for gaps in drawn)
     plotting.headed(
         figure,
-        says(drawn, 1 - end["moe_val_perplexity"] / end["dense_val_perplexity"]),
-        f"Gap in validation loss on the whole split, {rerun_marks.of_seeds(seeds)}: dots single seeds, "
-        "diamonds and bars "
-        "the mean and its 95 % interval; dotted: no gap. The post: where both its runs have used as much compute.",
+        says(drawn, end["perplexity_reduction"]),
+        "Gap in validation loss on the whole split: dots single seeds, diamonds and bars the mean and its 95 % "
+        "interval; dotted: no gap. The post: where both its runs have used as much compute.",
         plotting.source(TABLES, "Dense and MoE of the post's size."),
     )
     plotting.save(figure, args.out_svg, args.out_png)
@@ -71,5 +67,5 @@ def says(gaps: Sequence[pd.DataFrame], posted: float) -> str:
     return (
         f"At {rerun_marks.fixed(times, 0)} times the compute the MoE's lead "
         f"{'shrinks' if shrinks else 'goes'} {each[0]} on the post's text "
-        f"and {each[1]} on the other; the post has {percent(posted)} at its one budget"
+        f"and {each[1]} on the other; at its one budget, and equal FLOPs, the post has {percent(posted)}"
     )

@@ -62,7 +62,7 @@ def main(args) -> None:
         for size, axes in zip(sizes, row):
             if size in of_machine:
                 draw(axes, of_machine[size])
-                axes.set_title(f"{machine.heading(44)}\n{describe(of_machine[size])}", fontsize=plotting.SMALL_POINTS)
+                axes.set_title(f"{machine.heading(44)}\n{one(of_machine[size])}", fontsize=plotting.SMALL_POINTS)
             else:
                 axes.set_axis_off()
     for axes in grid[:, 0]:
@@ -70,11 +70,14 @@ def main(args) -> None:
         axes.set_ylim(len(WAYS) - 0.5, -0.5)
     for axes in grid[-1]:
         axes.set(xlabel="times the dense step (log axis)")
+    drawn = [rows for of_machine in panels for rows in of_machine.values()]
+    described = dict.fromkeys(describe(rows) for rows in drawn)
     plotting.headed(
         figure,
-        says([rows for of_machine in panels for rows in of_machine.values()]),
+        says(drawn),
         "Median time of a training step and its quartiles, over the dense step launched alike. Filled: eager; hollow: "
-        "compiled (torch.compile). Blue line: as long as dense; dashed: FLOPs of MoE over dense.",
+        "compiled (torch.compile). Blue line: as long as dense; dashed: FLOPs of MoE over dense. "
+        f"Models: {'; '.join(described)}.",
         plotting.source([f"mixtral/measured_{name}" for name in MEASURED], "Models of the post's size, or as stated."),
     )
     plotting.save(figure, args.out_svg, args.out_png)
@@ -133,12 +136,16 @@ def steps(machine: Measured, size: str) -> pd.DataFrame:
 
 
 def describe(rows: pd.DataFrame) -> str:
-    """Size, and the dense step that is 1."""
     first = rows.iloc[0]
+    size = f"width {first['d_model']:.0f}, {first['tokens']:,.0f} tokens, {first['precision']}"
+    return f"{size}, {first['attention']} attention"
+
+
+def one(rows: pd.DataFrame) -> str:
+    """The dense step that is 1."""
     dense = rows[rows["variant"] == "dense"].set_index("launch")["median_seconds"]
     times = ", ".join(f"{1e3 * dense[launch]:,.3g} ms {launch}" for launch in LAUNCHES if launch in dense)
-    size = f"width {first['d_model']:.0f}, {first['tokens']:,.0f} tokens, {first['precision']}"
-    return f"{size}, {first['attention']} attention\ndense step: {times}"
+    return f"dense step, width {rows['d_model'].iloc[0]:.0f}: {times}"
 
 
 def draw(axes: Axes, rows: pd.DataFrame) -> None:

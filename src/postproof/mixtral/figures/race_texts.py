@@ -31,7 +31,7 @@ def main(args) -> None:
     for axes, race, title in zip(panels, races, TITLES):
         ends = race_curves.draw(axes, race, "cumulative_flops", "val_perplexity")
         rerun_marks.in_powers(axes, race_curves.FLOPS_LABEL, race["cumulative_flops"].max())
-        axes.set_title(title, fontsize=10)
+        axes.set_title(f"{title}, {rerun_marks.of_seeds(race['seed'].nunique())}", fontsize=10)
     rerun_marks.posted(panels[0], posted["cumulative_flops"], posted["val_perplexity"])
     panels[0].legend(handles=[rerun_marks.posted_handle()])
     panels[0].set(ylabel="validation perplexity")
@@ -40,8 +40,7 @@ def main(args) -> None:
         figure,
         says(races),
         "Validation perplexity on the whole split (the post: on windows drawn anew). Lines: mean; thin lines "
-        "and bands: "
-        f"{rerun_marks.of_seeds(min(race['seed'].nunique() for race in races))}, ± 1 sd of single runs.",
+        "and bands: single seeds, ± 1 sd of single runs.",
         plotting.source(TABLES, "Both texts with the post's two models."),
     )
     plotting.save(figure, args.out_svg, args.out_png)
@@ -53,8 +52,12 @@ def says(races: Sequence[pd.DataFrame]) -> str:
     lower = [1 - end["moe"] / end["dense"] for end in ends]
     if min(lower) > 0:
         return (
-            f"The MoE ends ahead on both texts: {percent(lower[0])} below the dense model in perplexity on the post's, "
+            f"At the last checkpoints the MoE is ahead on both texts: {percent(lower[0])} below the dense model in "
+            f"perplexity on the post's, "
             f"{percent(lower[1])} on that of params.yaml"
         )
     sides = [f"{percent(abs(share))} {'below' if share > 0 else 'above'}" for share in lower]
-    return f"The MoE ends {sides[0]} the dense model on the post's text, and {sides[1]} it on that of params.yaml"
+    return (
+        f"At the last checkpoints the MoE is {sides[0]} the dense model on the post's text, and {sides[1]} it on that "
+        "of params.yaml"
+    )

@@ -57,14 +57,14 @@ def says(reruns: pd.DataFrame, race: pd.DataFrame) -> str:
 
     posted, rerun = (lower(reruns, f"val_perplexity_{source}") for source in ("posted", "rerun"))
     seeds = sorted(lower(runs, "val_perplexity") for _, runs in race.groupby("seed"))
-    also = "and so does the run made again" if abs(posted - rerun) < 5e-4 else f"made again {apart(rerun, 1)}"
+    also = "and so is the run made again" if abs(posted - rerun) < 5e-4 else f"made again {apart(rerun, 1)}"
     if len(seeds) == 1:
         over = f"with one seed it is {apart(seeds[0])}"
     elif seeds[0] * seeds[-1] > 0:
         over = f"over {len(seeds)} seeds it is {percent(min(map(abs, seeds)))} to {percent(max(map(abs, seeds)))}"
     else:
         over = f"over {len(seeds)} seeds it lies from {apart(seeds[-1])} to {apart(seeds[0])}"
-    return f"At equal compute the post's MoE ends {apart(posted, 1)} the dense model, {also}; {over}"
+    return f"At their last checkpoints the post's MoE is {apart(posted, 1)} the dense model, {also}; {over}"
 
 
 def sizes(parameters: pd.DataFrame) -> str:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 
-from postproof.charts import plotting
-from postproof.charts.palette import POSTED
+from postproof.charts import plotting, posted_marks
 from postproof.mixtral.looks import LOOKS
+
+# What the post shows, over all else.
+posted, posted_handle = posted_marks.mark, posted_marks.handle
 
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -29,16 +30,6 @@ def draw(axes: Axes, reruns: pd.DataFrame, x: str, y: str, more: Sequence[tuple]
         posted(axes, at["posted"], rows[f"{y}_posted"])
         ends.append((at["rerun"].max(), rows[f"{y}_rerun"].iloc[-1], look.long, look.colour))
     plotting.name_ends(axes, ends)
-
-
-def posted(axes: Axes, x, y) -> None:
-    """What the post shows, over all else."""
-    axes.plot(x, y, POSTED.marker, color=POSTED.colour, markersize=7, markeredgewidth=1.6, zorder=5)
-
-
-def posted_handle() -> Line2D:
-    look = {"color": POSTED.colour, "marker": POSTED.marker, "markersize": 7, "markeredgewidth": 1.6}
-    return Line2D([], [], linestyle="none", label=POSTED.long, **look)
 
 
 def spread(axes: Axes, runs: pd.DataFrame, x: str, y: str) -> dict[str, pd.Series]:

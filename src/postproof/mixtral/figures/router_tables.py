@@ -15,7 +15,7 @@ STEPS_LABEL = "optimiser steps"
 def read_balance(path: Path) -> pd.DataFrame:
     """Losses and pooled statistics. Raises ArtefactError when they are not of their schema, or break an identity."""
     balance = tables.read(path, "mixtral/router_balance")
-    is_exp = np.allclose(np.exp(balance["val_loss"]), balance["val_perplexity"], rtol=1e-6)
+    is_exp = np.allclose(np.exp(balance["val_loss"]), balance["val_perplexity"], rtol=1e-6, equal_nan=True)
     tables.must_hold(path, {"perplexity is exp(loss)": is_exp})
     return balance
 
