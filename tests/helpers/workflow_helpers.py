@@ -21,7 +21,7 @@ LARGE_BYTES = 10_000_000  # the weights of a pretrained model
 SHARED = ("Snakefile", "Makefile", ".dvcignore", ".gitignore", ".gitattributes", ".dvc/config", "profiles",
           "workflow/report", "data/requirements", *(f"workflow/rules/{name}.smk" for name in
           ("common", "data", "charts", "claims")))  # fmt: skip
-PACKAGES = ("core", "data", "charts", "claims", "engines")
+PACKAGES = ("core", "data", "charts", "claims", "engines", "interactive")
 NOTHING = {"snakemake": set(), "dvc": set()}
 AS_BEFORE = "as made before, nothing to compute"
 

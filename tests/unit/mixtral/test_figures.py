@@ -70,7 +70,7 @@ def router_runs(seeds) -> dict[str, pd.DataFrame]:
             }
             layers[run] = router_metrics.by_layer(steps, routing)
             usage[run] = router_metrics.expert_usage(steps, routing)
-            loss = pd.DataFrame({"step": steps[1:], "tokens_seen": [40, 80], "train_loss": [3.0, 2.5]})
+            loss = pd.DataFrame({"step": steps[1:], "train_loss": [3.0, 2.5]})
             loss = loss.assign(val_loss=rng.uniform(2, 3, 2))
             perplexity = np.exp(loss["val_loss"])
             loss = loss.assign(val_perplexity=perplexity, val_perplexity_fixed_windows=perplexity + 0.1)
@@ -88,8 +88,8 @@ def isoflop(seeds) -> pd.DataFrame:
                 for budget in (1e6, 1e7):
                     value = loss - 0.1 * np.log10(budget) + 0.03 * seed * (arm == "moe")
                     flops, step = budget + 10, budget // 10 + 1
-                    rows.append([width, arm, seed, budget, step, flops, 8 * step, value, value, np.exp(value)])
-    columns = "width arm seed budget_flops step cumulative_flops tokens_seen train_loss val_loss val_perplexity"
+                    rows.append([width, arm, seed, budget, step, flops, value, np.exp(value)])
+    columns = "width arm seed budget_flops step cumulative_flops val_loss val_perplexity"
     return pd.DataFrame(rows, columns=columns.split())
 
 
