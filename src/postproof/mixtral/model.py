@@ -42,8 +42,9 @@ class CausalSelfAttention(nn.Module):
         q_BHTd, k_BHTd, v_BHTd = self.qkv(x_BTD).view(B, T, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         if self.mix is not None:
             return self.out(self.mix(q_BHTd, k_BHTd, v_BHTd))
-        scores_BHTT = matmul(q_BHTd, k_BHTd.mT) / math.sqrt(D // self.heads)
-        weights_BHTT = (scores_BHTT + self.mask_TT[:T, :T].to(scores_BHTT.dtype)).softmax(dim=-1)
+        # In place: nothing else sees a product before it is scaled and masked.
+        scores_BHTT = matmul(q_BHTd, k_BHTd.mT).div_(math.sqrt(D // self.heads))
+        weights_BHTT = scores_BHTT.add_(self.mask_TT[:T, :T].to(scores_BHTT.dtype)).softmax(dim=-1)
         return self.out(matmul(weights_BHTT, v_BHTd).transpose(1, 2).reshape(B, T, D))
 
 

@@ -57,7 +57,7 @@ class Experts(nn.Module):
         def each_with_its_own(rows_RI: Tensor, weight_EIO: Tensor, bias_EO: Tensor) -> Tensor:
             # unbind gives views of the stack: one gradient buffer for all experts, not a zero-filled one for each.
             slices = zip(rows_RI.split(rows_per_expert), weight_EIO.unbind(), bias_EO.unbind())
-            return torch.cat([matmul(x_NI, weight_IO) + bias_O for x_NI, weight_IO, bias_O in slices])
+            return torch.cat([matmul(x_NI, weight_IO).add_(bias_O) for x_NI, weight_IO, bias_O in slices])
 
         # Only the products go expert by expert; the activation takes all rows at once.
         gate_RF, up_RF = each_with_its_own(rows_RD, self.gate_up_EDH, self.gate_up_bias_EH).chunk(2, dim=-1)

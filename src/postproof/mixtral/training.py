@@ -69,6 +69,8 @@ class Run:
 
     def __post_init__(self):
         torch.use_deterministic_algorithms(self.device.type == "cpu")
+        # It would fill every new tensor with NaN, to show a read of what was never written: a tenth of a step.
+        torch.utils.deterministic.fill_uninitialized_memory = False
         self.draws = self.draws_from(self.seed)
         self.model = self._initial_model().to(self.device)
         # The fused optimiser needs no elementwise square root, which ATen leaves to the processor.
