@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from postproof.charts import plotting
 from postproof.core import files
 
 LEAST_POINTS = 6.5  # 9 px where plotting.COLUMN is 720
+MARKS_LOG = re.compile(r"\([^()]*\blog\b[^()]*\)")  # (log), (tokens, log), (log; 0: none)
 
 
 @contextlib.contextmanager
@@ -34,6 +36,12 @@ def looked_at() -> Iterator[None]:
             for text in figure.texts:
                 box = text.get_window_extent()
                 assert figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1 + 1, f"{text.get_text()!r} is cut off"
+            drawn = [axes for axes in figure.axes if axes.axison and axes.has_data()]
+            for axis in (axis for axes in drawn for axis in (axes.xaxis, axes.yaxis)):
+                label = axis.get_label_text()
+                assert not label or (axis.get_scale() in ("log", "symlog")) == bool(MARKS_LOG.search(label)), (
+                    f"{label!r}: log or not"
+                )
         save(figure, *paths)
 
     plotting.save = look_and_save

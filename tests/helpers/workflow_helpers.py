@@ -171,7 +171,7 @@ def toy_project(target: Path) -> Checkout:
 def computed(output: str) -> list[str]:
     """Commands that jobs of a run of Snakemake really ran: what was restored says so."""
     lines = re.findall(r"-- ([\w.]+) --", output)  # of --printshellcmds
-    # Not at the start of a line: unbuffered, Snakemake writes a line and its end apart, and a job's line may fall between.
+    # Anywhere in a line: unbuffered, Snakemake writes a line and its end apart, and a job's may fall between.
     for restored in re.findall(rf"postproof: ([\w.]+): {AS_BEFORE}", output):
         lines.remove(restored)
     return sorted(lines)

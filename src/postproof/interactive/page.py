@@ -32,7 +32,7 @@ h2 { font-size: 1rem; }
 p, figcaption, summary, .values, .claims { font-size: .875rem; }
 figure { margin: 1rem 0; }
 figcaption, .quiet { color: var(--quiet); }
-a { color: inherit; }
+a { color: inherit; overflow-wrap: anywhere; }
 img { max-width: 100%; height: auto; background: white; }
 #chart { overflow-x: auto; }
 #chart svg { max-width: 100%; height: auto; }

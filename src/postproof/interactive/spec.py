@@ -65,8 +65,7 @@ def _config() -> dict[str, Any]:
 
 
 def _panel(panel: Panel, twin: Twin, fields: dict[str, str], width: int) -> dict[str, Any]:
-    x = _position(panel.x, fields, [series.shown(series.x) for series in panel.series])
-    y = _position(panel.y, fields, [series.shown(series.y) for series in panel.series])
+    x, y = _position(panel.x, fields, _extent(panel, "x")), _position(panel.y, fields, _extent(panel, "y"))
     layers = _cells(panel, fields) if panel.shade else _curves(panel, twin, fields)
     ring = {
         "name": f"{RING}{twin.panels.index(panel)}",
@@ -86,6 +85,15 @@ def _panel(panel: Panel, twin: Twin, fields: dict[str, str], width: int) -> dict
         drawn["title"] = panel.title
         drawn["transform"] = [{"filter": {"field": PANEL, "equal": panel.title}}]
     return drawn
+
+
+def _extent(panel: Panel, axis: str) -> list[pd.Series]:
+    """What is drawn along an axis: marks, and the bounds of bands along it. All layers of a panel have one axis."""
+    columns = [(series, getattr(series, axis)) for series in panel.series]
+    along = [series for series in panel.series if series.low and series.column == getattr(series, axis)]
+    return [series.shown(column) for series, column in columns] + [
+        series.shown(bound) for series in along for bound in (series.low, series.high)
+    ]
 
 
 def _position(axis: Axis, fields: dict[str, str], shown: Sequence[pd.Series]) -> dict[str, Any]:
@@ -124,10 +132,9 @@ def _curves(panel: Panel, twin: Twin, fields: dict[str, str]) -> list[dict[str, 
     banded = [series for series in panel.series if series.low]
     if banded:
         sideways = banded[0].column == banded[0].x
-        bounds = [series.shown(column) for series in banded for column in (series.low, series.high)]
         low, high = ("x", "x2") if sideways else ("y", "y2")
-        band = {low: _position(panel.x if sideways else panel.y, fields, bounds) | {"field": fields["from"]},
-                high: {"field": fields["to"]}}  # fmt: skip
+        along = _position(panel.x if sideways else panel.y, fields, _extent(panel, low))
+        band = {low: along | {"field": fields["from"]}, high: {"field": fields["to"]}}
         layers.append({
             "transform": [_among(banded)],
             "mark": {"type": "area", "opacity": 0.2, "orient": "horizontal" if sideways else "vertical"},

@@ -32,8 +32,8 @@ LOOKS = looks(
     Look("gpt2_xl", "GPT-2 XL", "GPT-2 XL (MHA, 25 KV heads)", GREY, "D"),
     Look("llama2_70b_mqa", "70B as MQA", "Llama 2 70B if it had 1 KV head", ORANGE, ">"),
     # What a "GB" is; the line of any model.
-    Look("GB", "GB", "GB (10^9 bytes)", DARK_GREY, "o", "--"),
-    Look("GiB", "GiB", "GiB (2^30 bytes)", DARK_GREY, "o", "-"),
+    Look("GB", "GB", "GB (10⁹ bytes)", DARK_GREY, "o", "--"),
+    Look("GiB", "GiB", "GiB (2³⁰ bytes)", DARK_GREY, "o", "-"),
     Look("load", "load", "counted, at a load of the post", BLACK, "*", ""),
     Look("same_weights", "same weights", "below, thin: as if MHA had the same weights", DARK_GREY, ""),
     # Ways to attend in a timed decode step, and the bytes that it reads.

@@ -139,6 +139,16 @@ def test_the_specification_draws_every_value_on_a_light_and_on_a_dark_page(made,
 
 
 @pytest.mark.parametrize("post, chart", TWINS)
+def test_all_layers_of_a_panel_have_one_axis(made, post, chart):
+    """Vega takes the ticks of the first layer, and warns in the reader's console, where they differ."""
+    for panel in content(made(post, chart))["spec"]["hconcat"]:
+        encodings = [panel["encoding"], *(layer.get("encoding", {}) for layer in panel["layer"])]
+        for channel in ("x", "y"):
+            axes = [encoding[channel]["axis"] for encoding in encodings if "axis" in encoding.get(channel, {})]
+            assert axes and all(axis == axes[0] for axis in axes)
+
+
+@pytest.mark.parametrize("post, chart", TWINS)
 def test_a_page_asks_nothing_of_the_network_and_runs_the_one_script(made, post, chart):
     text = made(post, chart)
     parsed = Parser(text)
@@ -230,7 +240,7 @@ def test_posted_values_and_ours_are_the_cells_of_their_tables(made):
     caches = sorted((Counter(shown(*at, "")) - Counter(posted)).elements())
     assert np.allclose(caches, np.array(cells("results/llama2/metrics/kv_cache_memory.csv", "formula_bytes")) / GIB)
     for series, column in (("GB (", "max_batch_gb"), ("GiB", "max_batch_gib")):
-        found = shown("llama2", "kv_max_batch", "sequences at once (0, then logarithmic)", series)
+        found = shown("llama2", "kv_max_batch", "sequences at once (log from 1; 0 below)", series)
         assert found == cells("results/llama2/metrics/kv_posted_batch.csv", column)
     angles = shown("llama2", "rope_rotation_angles", "angle (rad, modulo 2π)", "")
     assert angles == cells("results/llama2/metrics/rope_angles.csv", "angle_mod_2pi_rad")

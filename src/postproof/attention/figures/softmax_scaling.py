@@ -39,7 +39,7 @@ def main(args) -> None:
     for column, (axes, title) in columns.items():
         draw(axes, table, column)
         axes.set_title(title, fontsize=10)
-    panels[0, 0].set(yscale="log", ylabel="root mean square")
+    panels[0, 0].set(yscale="log", ylabel="root mean square (log)")
     panels[0, 0].set_yticks(sizes := [2**power for power in range(5)], [f"{size}" for size in sizes])
     panels[0, 0].minorticks_off()
     draw_heads(panels[1, 1], heads)

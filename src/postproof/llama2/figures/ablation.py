@@ -61,7 +61,7 @@ def main(args) -> None:
     plain_log(axes.xaxis)
     axes.set_yticks(range(len(LABELS)), labels(table), size=9)
     axes.grid(axis="y", visible=False)
-    axes.set_xlabel("perplexity over that of the model as trained (logarithmic)")
+    axes.set_xlabel("perplexity over that of the model as trained (log)")
     handles = [Line2D([], [], color=look.colour, marker=look.marker, linestyle="none", label=look.long)
                for look in TEXTS.values()]  # fmt: skip
     axes.legend(handles=handles, loc="upper right", fontsize=plotting.SMALL_POINTS)

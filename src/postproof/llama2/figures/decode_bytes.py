@@ -41,7 +41,7 @@ def main(args) -> None:
         draw_loads(axes, at_loads(gqa[gqa["batch"].isin(batches)], loads))
         draw_posted(axes, posted[posted["model"] == model])
         axes.set_title(named(gqa, loads), fontsize=10, loc="left")
-        axes.set_xlabel("context (tokens)")
+        axes.set_xlabel("context (tokens, log)")
     panels[0][0].set_ylabel("times fewer bytes than with MHA")
     plotting.headed(
         figure,

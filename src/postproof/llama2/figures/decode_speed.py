@@ -70,7 +70,7 @@ def main(args) -> None:
         posted_marks.mark(row[0], [of_machine["heads"].iloc[0] / times_fewer], [1 / times_fewer])
         row[0].set_ylabel("relative to all heads")
     for axes in grid[-1]:
-        axes.set_xlabel(f"KV heads (logarithmic), of {panels[-1][1].iloc[0]['heads']:.0f} query heads")
+        axes.set_xlabel(f"KV heads (log), of {panels[-1][1].iloc[0]['heads']:.0f} query heads")
     last = grid[0][min(columns, len(shown(panels[0][1], columns))) - 1]
     last.legend(handles=legend(), fontsize=plotting.SMALL_POINTS, loc="lower right", handlelength=1.6)
     models = "; ".join(dict.fromkeys(describe(of_machine.iloc[0]) for _, of_machine in panels))

@@ -54,7 +54,7 @@ def main(args) -> None:
     plain_log(axes.yaxis)
     axes.yaxis.set_minor_locator(NullLocator())
     label_tokens(axes, table["sequence"])
-    axes.set(xlabel="sequence (tokens)", ylabel="GiB of keys and values (logarithmic)")
+    axes.set(xlabel="sequence (tokens, log)", ylabel="GiB of keys and values (log)")
     plotting.headed(
         figure,
         says(table, posted),

@@ -120,6 +120,6 @@ def draw(axes: Axes, ours: pd.DataFrame, posted: pd.DataFrame) -> None:
     axes.set_yticks(range(len(models)), [MODELS[model].short for model in models])
     axes.set_xscale("log")
     plain_log(axes.xaxis)
-    axes.set(xlabel="sequences at once (logarithmic)", xlim=(0.35, 8 * max(ours[READING_COLUMNS].max(axis=None), 1)))
+    axes.set(xlabel="sequences at once (log)", xlim=(0.35, 8 * max(ours[READING_COLUMNS].max(axis=None), 1)))
     axes.set_ylim(len(models) - 0.4, -0.5)
     axes.grid(axis="y", visible=False)

@@ -78,9 +78,10 @@ def main(args) -> None:
             draw_ratios(axes, of_machine[of_machine["what"] == what], (low, high))
             title = f"{machine.device_name}, {machine.threads} thread{'s' * (machine.threads > 1)}\n{PASSES[what]}"
             axes.set_title(title, fontsize=8.5, loc="left")
-        row[0].set_ylabel("times LayerNorm's time\n(logarithmic)")
+        if any(axes.get_yscale() == "log" for axes in row):
+            row[0].set_ylabel("times LayerNorm's time\n(log)")
     for axes in grid[-1]:
-        axes.set_xlabel("features of a token (logarithmic)")
+        axes.set_xlabel("features of a token (log)" if axes.get_xscale() == "log" else "")
     grid[0][0].legend(handles=legend(), loc="best", fontsize=plotting.SMALL_POINTS, borderaxespad=0.1)
     plotting.headed(
         figure,

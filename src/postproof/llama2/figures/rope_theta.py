@@ -86,7 +86,7 @@ def draw_wavelengths(axes: Axes, pairs: pd.DataFrame, contexts: list[int], looks
             rows["pair"], rows["wavelength_tokens"],
             color=look.colour, marker=look.marker, markersize=5, markevery=7, linewidth=2, label=f"base {base:,.0f}",
         )  # fmt: skip
-    axes.set(yscale="log", xlabel="pair (0 is the fastest)", ylabel="tokens for one turn (logarithmic)")
+    axes.set(yscale="log", xlabel="pair (0 is the fastest)", ylabel="tokens for one turn (log)")
     plain_log(axes.yaxis)
     axes.legend(loc="lower right", fontsize=plotting.SMALL_POINTS)
 

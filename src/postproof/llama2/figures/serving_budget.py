@@ -36,7 +36,7 @@ def main(args) -> None:
     draw_posted(axes, posted[posted["model"] == OWN])
     label_tokens(axes, table["context"])
     count_axis(axes, max(rows["users"].max(), loads["users"].max()))
-    axes.set(xlabel="context (tokens of each user)", ylabel="users at once (logarithmic; 0: not even one)")
+    axes.set(xlabel="context (tokens of each user, log)", ylabel="users at once (log; 0: not even one)")
     size = device_memory(table)
     plotting.headed(
         figure,

@@ -27,7 +27,7 @@ def main(args) -> None:
     )  # fmt: skip
     series += (Series(POSTED.long, POSTED, TABLES[2], of_post, "max_batch", "name", value="max_batch",
                       told={"relation": "the post's batch is"}),)  # fmt: skip
-    panel = Panel(Axis("sequences at once (0, then logarithmic)", "symlog"), Axis("model", "ordinal"), series)
+    panel = Panel(Axis("sequences at once (log from 1; 0 below)", "symlog"), Axis("model", "ordinal"), series)
     page.write(args, TABLES, Twin(says(ours, posted), (panel,)))
 
 

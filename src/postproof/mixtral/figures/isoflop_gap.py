@@ -19,7 +19,7 @@ from postproof.mixtral.figures import rerun_marks
 from postproof.mixtral.looks import LOOKS
 
 TABLES = ("mixtral/isoflop", "mixtral/isoflop_gap")
-LABEL = "training FLOPs (budget)"
+LABEL = "training FLOPs (budget, log)"
 SUBS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)  # ticks of the logarithmic axis within a decade
 
 
@@ -91,7 +91,7 @@ def draw_perplexity(axes: Axes, points: pd.DataFrame) -> None:
             axes.plot(run["budget_flops"], run["val_perplexity"], color=look.colour, linewidth=0.7, alpha=0.45)
         mean = runs.groupby("budget_flops")["val_perplexity"].mean()
         axes.plot(mean, color=look.colour, marker=look.marker, markersize=5, label=f"{look.long} (mean)")
-    axes.set(xscale="log", yscale="log", ylabel="validation perplexity")
+    axes.set(xscale="log", yscale="log", ylabel="validation perplexity (log)")
     axes.legend(fontsize=plotting.SMALL_POINTS)
     axes.yaxis.set(major_locator=LogLocator(subs=SUBS), minor_locator=NullLocator(), major_formatter="{x:g}")
 
@@ -128,6 +128,7 @@ def draw_gap(axes: Axes, points: pd.DataFrame, gaps: pd.DataFrame, seeds_needed:
     axes.axhline(0, color=palette.DARK_GREY, linestyle=":", linewidth=1.3)
     axes.margins(y=0.2)
     budgets = gaps["budget_flops"].to_numpy()
+    axes.set(xscale="log")
     axes.set_xticks(budgets, [power_of_ten(budget) for budget in budgets])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlim(budgets.min() / 1.8, budgets.max() * 1.8)

@@ -37,7 +37,6 @@ def main(args) -> None:
     drawn = []
     for axes, points, gaps, file, title in zip(panels, read[::2], read[1::2], args.tables[1::2], TITLES):
         isoflop_gap.check(points, gaps, file)
-        axes.set(xscale="log")
         narrow = [each[each["width"] == each["width"].min()] for each in (points, gaps)]
         isoflop_gap.draw_gap(axes, *narrow, seeds_needed=False)
         drawn.append(narrow[1])

@@ -40,7 +40,7 @@ def main(args) -> None:
         draw(axes, machine.table)
         axes.set_title(machine.heading(44), fontsize=plotting.SMALL_POINTS)
     for axes in grid[:, 0]:
-        axes.set_ylabel("ms, log axis")
+        axes.set_ylabel("ms (log)")
     for axes in grid[-1]:
         axes.set_xlabel("prompt length (tokens)")
     prompts = ", ".join(sorted({f"{int(n):,}" for machine in machines for n in machine.table["repeats"]}))

@@ -69,7 +69,7 @@ def main(args) -> None:
         axes.set_yticks(range(len(WAYS)), WAYS.values(), size=9)
         axes.set_ylim(len(WAYS) - 0.5, -0.5)
     for axes in grid[-1]:
-        axes.set(xlabel="times the dense step (log axis)")
+        axes.set(xlabel="times the dense step (log)")
     drawn = [rows for of_machine in panels for rows in of_machine.values()]
     described = dict.fromkeys(describe(rows) for rows in drawn)
     plotting.headed(

@@ -41,7 +41,7 @@ def main(args) -> None:
         if x == "wall_seconds":
             for model, run in posted.groupby("model"):
                 axes.plot(run[x], run["val_perplexity"], color=LOOKS[ARMS[model]].colour, linewidth=1)
-            axes.set(xscale="log", xlabel="wall seconds, log axis")
+            axes.set(xscale="log", xlabel="wall seconds (log)")
             axes.xaxis.set(major_formatter="{x:g}", minor_formatter=NullFormatter())
         else:
             race_curves.draw(axes, table, x, "val_perplexity")

@@ -64,7 +64,7 @@ def main(args) -> None:
     left.set_yticks(list(names), list(names.values()), size=9)
     left.set(xlabel="wall seconds of a race", ylim=(y - 0.4, -0.6))
     left.set_xlim(0, 1.15 * left.get_xlim()[1])
-    right.set(xscale="log", xlabel="times as long (log axis)")
+    right.set(xscale="log", xlabel="times as long (log)")
     low, high = right.get_xlim()
     right.set_xlim(min(low, 0.5) / 1.2, max(high, 2) * 2)
     right.xaxis.set(major_locator=FixedLocator(RATIO_TICKS), major_formatter="{x:g}", minor_formatter=NullFormatter())
