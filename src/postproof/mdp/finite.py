@@ -109,7 +109,7 @@ class FiniteMDP:
         S, A = self.available_SA.shape
         if S * A * S > DENSE_LIMIT:
             raise DataError("array over states, actions and next states is too large", value=f"{S} x {A} x {S}",
-                            allowed=f"at most {DENSE_LIMIT:,} cells", remedy="take transitions_XS, which is sparse")  # fmt: skip
+                            allowed=f"at most {DENSE_LIMIT:,} cells", remedy="take transitions_XS")  # fmt: skip
         return make().reshape(S, A, S)
 
 
@@ -131,7 +131,7 @@ class _Checked:
         lengths = {len(column) for column in (mdp.state, mdp.action, mdp.next_state, mdp.reward, mdp.probability)}
         if len(lengths) > 1 or mdp.terminal.shape != (len(mdp.states),):
             raise _error("columns are not of one length", lengths=sorted(lengths), states=len(mdp.states),
-                         flags=len(mdp.terminal), allowed="a flag per state, and five columns of one length")  # fmt: skip
+                         flags=len(mdp.terminal), allowed="a flag per state, five columns of one length")  # fmt: skip
 
     def names(self) -> None:
         for what, names in (("state", self.mdp.states), ("action", self.mdp.actions)):
