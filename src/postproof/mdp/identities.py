@@ -4,6 +4,8 @@
     transitions      p(s' | s, a) against a plain loop over outcomes                                  (eq. 3.4)
     rewards          r(s, a) against the same loop                                                    (eq. 3.5)
     rewards_next     r(s, a) against sum over s' of p(s' | s, a) r(s, a, s')                          (eq. 3.6)
+    product          p(s', r | s, a) against p(s' | s, a) p(r | s, a): apart, they lose what ties r to s'
+    product_values   v_pi against that of the dynamics p(s' | s, a) p(r | s, a): values do not need it
     bellman          v_pi against its equation, outcome by outcome                                    (eq. 3.14)
     sweeps           v_pi of the linear system against that of sweeps over all states
     pi_of_q          v_pi against sum over a of pi(a | s) q_pi(s, a)
@@ -80,6 +82,9 @@ def misses(mdp: FiniteMDP, settings: Identities, rng: np.random.Generator) -> It
 
     policy_SA = solve.uniform(mdp)
     v_S = solve.evaluate(mdp, policy_SA, gamma)
+    apart = product(mdp)
+    yield "product", largest_of_difference(mdp, apart)
+    yield "product_values", largest(v_S - solve.evaluate(apart, policy_SA, gamma))
     weights_O = policy_SA[mdp.state, mdp.action] * mdp.probability
     backed_S = np.bincount(mdp.state, weights_O * (mdp.reward + gamma * v_S[mdp.next_state]), len(v_S))
     yield "bellman", largest(v_S - backed_S)
@@ -109,6 +114,30 @@ def by_loop(mdp: FiniteMDP) -> tuple[np.ndarray, np.ndarray]:
         p_SAS[s, a, after] += p
         r_SA[s, a] += r * p
     return p_SAS, r_SA
+
+
+def product(mdp: FiniteMDP) -> FiniteMDP:
+    """Next state and reward drawn apart, each with its own probability given state and action."""
+    rows = []
+    for s, a in np.argwhere(mdp.available_SA):
+        of_pair = (mdp.state == s) & (mdp.action == a)
+        marginals: tuple[dict, dict] = {}, {}
+        for column, marginal in zip((mdp.next_state, mdp.reward), marginals):
+            for value, p in zip(column[of_pair].tolist(), mdp.probability[of_pair].tolist()):
+                marginal[value] = marginal.get(value, 0.0) + p
+        rows += [(s, a, after, r, p * q) for after, p in marginals[0].items() for r, q in marginals[1].items()]
+    columns = (np.array(column) for column in zip(*rows))
+    return FiniteMDP(mdp.states, mdp.actions, *columns, mdp.terminal)
+
+
+def largest_of_difference(one: FiniteMDP, other: FiniteMDP) -> float:
+    """Largest difference of p(s', r | s, a)."""
+    joint: dict[tuple, float] = {}
+    for mdp, sign in ((one, 1), (other, -1)):
+        for *outcome, p in zip(*(column.tolist() for column in (mdp.state, mdp.action, mdp.next_state, mdp.reward)),
+                               mdp.probability.tolist()):  # fmt: skip
+            joint[tuple(outcome)] = joint.get(tuple(outcome), 0.0) + sign * p
+    return max(map(abs, joint.values()))
 
 
 def random_policy(mdp: FiniteMDP, rng: np.random.Generator) -> np.ndarray:
