@@ -134,3 +134,17 @@ rule navigation:
         settings=section("mdp.navigation"),
     shell:
         job("mdp.navigation --settings {params.settings:q} --out {output.table}")
+
+
+rule sparse_reward:
+    """Learn to walk down a corridor, with and without rewards on the way."""
+    input:
+        code=code("mdp.sparse_reward"),
+    output:
+        table=update(f"{RESULTS}/mdp/metrics/sparse_reward.csv"),
+    log:
+        f"logs/sparse_reward/{RESULTS}.log",
+    params:
+        settings=section("mdp.sparse_reward"),
+    shell:
+        job("mdp.sparse_reward --settings {params.settings:q} --out {output.table}")

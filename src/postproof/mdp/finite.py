@@ -76,7 +76,9 @@ class FiniteMDP:
         from scipy.sparse import coo_array
 
         shape = (len(self.states) * len(self.actions), len(self.states))
-        matrix = coo_array((self.probability, (self.pair_O, self.next_state)), shape=shape).tocsr()
+        kind = np.int32 if shape[0] < 2**31 else np.int64  # half the memory to read in a product
+        where = self.pair_O.astype(kind), self.next_state.astype(kind)
+        matrix = coo_array((self.probability, where), shape=shape).tocsr()
         matrix.sum_duplicates()
         matrix.eliminate_zeros()
         return matrix

@@ -9,6 +9,7 @@ LOOKS = looks(
     Look("sparse", "sparse", "mate alone is rewarded", BLUE, "o"),
     Look("misleading", "a capture counts as much as mate", "a capture is worth as much as mate", VERMILLION, "s"),
     Look("weighted", "mate counts a hundred captures", "mate is worth a hundred captures", GREEN, "D"),
+    Look("progress", "every step rewarded", "each step toward the goal is rewarded, too", ORANGE, "^"),
     # Ways to act on v*.
     Look("next_value", "highest v* next", "by the value of the next state alone", ORANGE, "X", ""),
     Look("look_ahead", "r + gamma v*", "by reward and discounted value of the next state", BLACK, "o", ""),
@@ -26,4 +27,5 @@ def among(*stems: str) -> dict[str, Look]:
 
 
 DESIGNS = among("sparse", "misleading", "weighted")
+REWARDS = {"sparse": LOOKS["sparse"], "progress": LOOKS["progress"]}
 WAYS = among("next_value", "look_ahead")

@@ -154,6 +154,15 @@ class Navigation(Settings):
         )
 
 
+class SparseReward(Settings):
+    seeds: Seeds
+    lengths: Annotated[tuple[Annotated[int, at_least(2), at_most(200)], ...], items()]
+    alpha: Annotated[float, above(0), at_most(1)]
+    gamma: Annotated[float, above(0), below(1)]
+    epsilon: Share
+    most_moves: Count
+
+
 class Params(Settings):
     """The whole section."""
 
@@ -166,4 +175,5 @@ class Params(Settings):
     acting_on_v: ActingOnV
     race: Race
     reward_design: RewardDesign
+    sparse_reward: SparseReward
     navigation: Navigation
