@@ -120,10 +120,11 @@ def test_beside_the_book():
 
 def test_how_far_a_discount_looks():
     assert discounting_chart.says(*discounts(0.5, 0.9, 1)) == (
-        "With a discount of 0.9 rewards of 1 for ever add up to 10; with 1 they are 21 after 21 steps and grow on"
+        "With a discount of 0.9 a reward of one at every step makes 10 in all; "
+        "without discount it makes 21 after 21 steps and grows on"
     )
-    assert "grow on" not in discounting_chart.says(*discounts(0.5))
-    assert discounting_chart.says(*discounts(1)).startswith("With 1 they are 21")
+    assert "grows on" not in discounting_chart.says(*discounts(0.5))
+    assert discounting_chart.says(*discounts(1)).startswith("Without discount it makes 21")
 
 
 def test_who_loses_by_the_next_state_alone():

@@ -48,7 +48,8 @@ def main(args) -> None:
     for axes, (column, label) in zip(panels, COLUMNS.items()):
         draw(axes, rows, order, column)
         axes.set_xlabel(label)
-    panels[0].set_yticks(range(len(order)), [NAMES.get(mdp, mdp) for mdp in order])
+    states = rows.groupby("mdp")["states"].first()
+    panels[0].set_yticks(range(len(order)), [f"{NAMES.get(mdp, mdp)} ({states[mdp]:,})" for mdp in order])
     panels[0].set_ylim(-0.6, len(order) - 0.3)
     mark_ways(panels[0], rows, order)
     panels[1].axvline(100, color=palette.DARK_GREY, linewidth=1)
@@ -57,8 +58,8 @@ def main(args) -> None:
     plotting.headed(
         figure,
         says(rows),
-        f"Crosses: {WAYS['next_value'].long}. Dots: {WAYS['look_ahead'].long}. Means over states that are not terminal,"
-        f" gamma = {gamma:g}; random MDPs: {rows['seed'].nunique()} seeds.",
+        f"Crosses: {WAYS['next_value'].long}. Dots: {WAYS['look_ahead'].long}. In brackets: states of means, terminal"
+        f" ones left out; gamma = {gamma:g}; random MDPs: {rows['seed'].nunique()} seeds.",
         plotting.source(TABLES, "Finite MDPs solved exactly."),
     )
     plotting.save(figure, args.out_svg, args.out_png)

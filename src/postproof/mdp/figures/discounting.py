@@ -62,10 +62,12 @@ def says(rates: pd.DataFrame, steps: pd.DataFrame) -> str:
     said = []
     if len(below):
         far = below.loc[below["gamma"].idxmax()]
-        said.append(f"With a discount of {far['gamma']:g} rewards of 1 for ever add up to {far['horizon']:,.0f}")
+        said.append(
+            f"with a discount of {far['gamma']:g} a reward of one at every step makes {far['horizon']:,.0f} in all"
+        )
     if len(below) < len(rates):
         grown = steps.loc[(steps["gamma"] == 1) & (steps["step"] == last), "return_so_far"].iloc[0]
-        said.append(f"with 1 they are {grown:,.0f} after {grown:,.0f} steps and grow on")
+        said.append(f"without discount it makes {grown:,.0f} after {last + 1:,} steps and grows on")
     sentence = "; ".join(said)
     return sentence[0].upper() + sentence[1:]
 
