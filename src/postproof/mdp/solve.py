@@ -15,11 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from postproof.core.errors import DataError
+from postproof.mdp import compiled
 from postproof.mdp.finite import FiniteMDP
 
 TIE = 1e-9  # actions are equally good when their values differ by no more, relative to the largest
 DIRECT_STATES = 5_000  # up to here `optimal` solves linear systems; beyond, their fill-in may not fit
 SWEEPS_LIMIT = 1_000_000
+COMPILED_PAIRS = 200_000  # from here on a compiled sweep gains more than the second that compiling takes
 
 
 def action_values(mdp: FiniteMDP, v_S: NDArray, gamma: float) -> NDArray:
@@ -116,6 +118,8 @@ def value_iteration(mdp: FiniteMDP, gamma: float, tolerance: float = 1e-12) -> N
     rewards_SA = mdp.expected_rewards_SA()
     rewards_SA[~mdp.available_SA & ~mdp.terminal[:, None]] = -np.inf
     shape = rewards_SA.shape
+    if rewards_SA.size >= COMPILED_PAIRS:
+        return _swept(compiled.sweep_of(mdp.transitions_XS, rewards_SA, gamma), start_S, gamma, tolerance)
 
     def sweep(v_S: NDArray) -> NDArray:
         q_SA = (mdp.transitions_XS @ v_S).reshape(shape)

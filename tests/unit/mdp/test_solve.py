@@ -199,6 +199,17 @@ def test_no_tolerance(gridworld):
         solve.value_iteration(gridworld, GAMMA, 0)
 
 
+def test_the_compiled_sweep_gives_the_same_numbers(monkeypatch, rng):
+    robot = finite.from_yaml("data/published/mdp/recycling_robot.yaml")  # lacks an action
+    lake = finite.from_gymnasium("FrozenLake-v1")  # has ends
+    for mdp in (robot, lake, models.random_mdp(rng, 30, 3, 4)):
+        values = []
+        for pairs in (10**9, 1):
+            monkeypatch.setattr(solve, "COMPILED_PAIRS", pairs)
+            values.append(solve.value_iteration(mdp, GAMMA))
+        np.testing.assert_allclose(*values, rtol=0, atol=1e-13)
+
+
 def test_many_states_stay_sparse():
     """10^5 cells, a goal in the corner: v* is gamma^(distance - 1), whatever the size."""
     side = 316
