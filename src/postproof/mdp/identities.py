@@ -54,7 +54,7 @@ def main(args) -> None:
 
 
 def checked(found: dict[str, FiniteMDP], drawn: list[FiniteMDP], settings: Identities) -> pd.DataFrame:
-    rng = np.random.Generator(np.random.SFC64(0))
+    rng = np.random.Generator(np.random.SFC64(settings.seed))
     rows = [(name, *row) for name, mdp in found.items() for row in misses(mdp, settings, rng)]
     of_random: dict[str, float] = {}
     for mdp in drawn:
@@ -88,7 +88,7 @@ def misses(mdp: FiniteMDP, settings: Identities, rng: np.random.Generator) -> It
     weights_O = policy_SA[mdp.state, mdp.action] * mdp.probability
     backed_S = np.bincount(mdp.state, weights_O * (mdp.reward + gamma * v_S[mdp.next_state]), len(v_S))
     yield "bellman", largest(v_S - backed_S)
-    yield "sweeps", largest(v_S - solve.evaluate_iteratively(mdp, policy_SA, gamma, 1e-11))
+    yield "sweeps", largest(v_S - solve.evaluate_iteratively(mdp, policy_SA, gamma, settings.tolerance))
     q_SA = np.where(available_SA, solve.action_values(mdp, v_S, gamma), 0)
     yield "pi_of_q", largest(v_S - (policy_SA * q_SA).sum(axis=1))
 
@@ -98,7 +98,7 @@ def misses(mdp: FiniteMDP, settings: Identities, rng: np.random.Generator) -> It
     best_S = q_SA.max(axis=1)
     np.add.at(backed_SA, (mdp.state, mdp.action), mdp.probability * (mdp.reward + gamma * best_S[mdp.next_state]))
     yield "optimality_q", largest((q_SA - backed_SA)[available_SA])
-    yield "value_iteration", largest(v_S - solve.value_iteration(mdp, gamma, 1e-11))
+    yield "value_iteration", largest(v_S - solve.value_iteration(mdp, gamma, settings.tolerance))
     above = [(solve.evaluate(mdp, random_policy(mdp, rng), gamma) - v_S).max() for _ in range(settings.policies)]
     yield "beaten", max(0.0, *above)
     for name, score_SA in (("greedy_v", solve.action_values(mdp, v_S, gamma)), ("greedy_q", q_SA)):

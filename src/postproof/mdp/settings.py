@@ -95,6 +95,9 @@ class Enumerated(Settings):
 
 class Identities(Settings):
     gamma: ContinuingDiscount
+    tolerance: Annotated[float, at_least(1e-13), at_most(1e-6)]
+    agree_within: Annotated[float, at_least(1e-9), at_most(1e-3)]
+    seed: Position
     policies: Small
     enumerated: Enumerated
 

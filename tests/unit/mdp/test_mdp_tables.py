@@ -128,7 +128,7 @@ def test_one_reward_a_state_needs_no_look_at_it():
 
 
 def test_identities_hold_and_are_checks_that_can_fail(monkeypatch):
-    settings = Identities(gamma=0.9, policies=3, enumerated=Enumerated(mdps=2, states=2, actions=2))
+    settings = Identities(0.9, 1e-11, 1e-6, seed=0, policies=3, enumerated=Enumerated(mdps=2, states=2, actions=2))
     drawn = [mdp for _, mdp in models.random_mdps(Random(seeds=(0,), mdps=3, states=6, actions=2, successors=2))]
     rows = identities.checked({"robot": ROBOT}, drawn, settings)
     of_checks = rows[rows["check"] != "product"]

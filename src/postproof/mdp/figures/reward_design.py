@@ -17,13 +17,9 @@ from matplotlib.axes import Axes
 from postproof.charts import palette, plotting
 from postproof.charts.plotting import percent
 from postproof.core import tables
-from postproof.mdp.looks import DESIGNS
+from postproof.mdp.looks import DESIGNS, PENALTIES
 
 TABLES = ("mdp/reward_design", "mdp/reward_design_bonus")
-PENALTIES = {
-    "nothing": ("being mated costs nothing", palette.BLACK, "o", "-"),
-    "as_much": ("being mated costs a mate", palette.GREY, "s", "--"),
-}
 NEVER = (1.05, 1.1)  # where crosses stand
 ENOUGH = 1e-6  # probabilities closer are equal
 
@@ -93,12 +89,19 @@ def draw_designs(axes: Axes, table: pd.DataFrame) -> None:
 
 def draw_bonus(axes: Axes, bonus: pd.DataFrame) -> None:
     for i, (penalty, rows) in enumerate(bonus.groupby("penalty", sort=False)):
-        label, colour, marker, line = PENALTIES[penalty]
+        look = PENALTIES[penalty]
         some, none = rows.dropna(subset="mate_first_from"), rows[rows["mate_first_from"].isna()]
-        axes.plot(some["bonus"], some["mate_first_from"], color=colour, marker=marker, linestyle=line, markersize=4.5)
-        axes.plot(none["bonus"], [NEVER[i]] * len(none), color=colour, marker="x", linestyle="none", markersize=6)
-        axes.annotate(label, (0.98, 0.16 - 0.07 * i), xycoords="axes fraction", color=colour, ha="right", va="center",
-                      size=plotting.SMALL_POINTS)  # fmt: skip
+        axes.plot(
+            some["bonus"],
+            some["mate_first_from"],
+            color=look.colour,
+            marker=look.marker,
+            linestyle=look.line,
+            markersize=5,
+        )
+        axes.plot(none["bonus"], [NEVER[i]] * len(none), color=look.colour, marker="x", linestyle="none", markersize=6)
+        axes.annotate(look.long, (0.98, 0.16 - 0.07 * i), xycoords="axes fraction", color=look.colour, ha="right",
+                      va="center", size=plotting.SMALL_POINTS)  # fmt: skip
     axes.axhline(1, color=palette.LIGHT_GREY, linewidth=0.8)
     axes.set(xscale="log", xlabel="a capture's share of mate (logarithmic)", ylabel="mate first from this rate on",
              ylim=(0, 1.15))  # fmt: skip
