@@ -1,0 +1,30 @@
+"""Follow the mean of random numbers from 0 to 1."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from postproof.core import settings, tables
+from postproof.rl_intro.settings import LearningCurves
+
+
+def add_arguments(parser) -> None:
+    parser.add_argument("--settings", required=True, help="params section rl_intro.learning_curves, as JSON")
+    parser.add_argument("--out", type=Path, required=True, help="tidy CSV, a row per seed and draw")
+
+
+def main(args) -> None:
+    tables.write(args.out, means(settings.parse(LearningCurves, args.settings)), "rl_intro/learning_curves")
+
+
+def means(settings: LearningCurves) -> pd.DataFrame:
+    """The mean of the first n numbers of each seed, for every n."""
+    draw = np.arange(1, settings.draws + 1)
+    parts = []
+    for seed in settings.seeds:
+        numbers = np.random.default_rng(seed).random(settings.draws)
+        parts.append(pd.DataFrame({"seed": seed, "draw": draw, "mean": numbers.cumsum() / draw}))
+    return pd.concat(parts, ignore_index=True)

@@ -1,0 +1,16 @@
+"""The section `rl_intro` of params.yaml: what may stand there."""
+
+from __future__ import annotations
+
+from postproof.core.settings import Count, Seeds, Settings
+
+
+class LearningCurves(Settings):
+    seeds: Seeds
+    draws: Count  # of each seed
+
+
+class Params(Settings):
+    """The whole section."""
+
+    learning_curves: LearningCurves
