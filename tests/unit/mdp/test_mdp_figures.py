@@ -94,7 +94,7 @@ def test_other_settings_are_drawn_with_the_same_bytes(tmp_path, chart, tables):
 def test_what_acting_optimally_changes():
     table = backups()
     assert backup_chart.says(table) == (
-        "As a mean over actions state low is worth 11.4, by the best of them 15.3: always to recharge"
+        "State low is worth 11.4 as the mean over its actions, and 15.3 by the best of them: recharge"
     )
     table.loc[table["diagram"] == "v_star", "value"] = table.loc[table["diagram"] == "v", "value"].to_numpy()
     assert "no policy makes more of it" in backup_chart.says(table)
@@ -139,10 +139,10 @@ def test_who_loses_by_the_next_state_alone():
 def test_when_mate_comes_first():
     sparse, misleading = Design(mate=1, mated=-1, capture=0), Design(mate=1, mated=-1, capture=1)
     said = reward_chart.says(designed(sparse=sparse, misleading=misleading)[0])
-    assert said == "Mate comes before captures where a capture counts as much as mate, at no discount rate"
+    assert said == "Where a capture counts as much as mate, captures come before mate at every discount rate"
     assert "at every discount rate" in reward_chart.says(designed(sparse=sparse)[0])
     weighted = reward_chart.says(designed(weighted=Design(mate=100, mated=-100, capture=1))[0])
-    assert weighted.startswith("Mate comes before captures where mate counts a hundred captures, from 0.")
+    assert weighted.startswith("Where mate counts a hundred captures, mate comes before captures from a rate of 0.")
 
 
 def test_how_much_longer_learning_takes():

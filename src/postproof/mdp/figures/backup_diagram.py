@@ -82,11 +82,10 @@ def says(table: pd.DataFrame) -> str:
     gain = roots.loc["v_star", "value"] - roots.loc["v", "value"]
     below = table[(table["diagram"] == "v_star") & (table["parent"] == 0) & (table["is_best"] == 1)]
     best = " or ".join(below["name"])
-    choice = f"always to {best}" if len(below) == 1 else f"to {best}"
-    value = f"state {state} is worth {roots.loc['v', 'value']:.1f}"
+    value = f"State {state} is worth {roots.loc['v', 'value']:.1f} as the mean over its actions"
     if gain <= ROUNDING:
-        return f"By its mean, {value}, and no policy makes more of it"
-    return f"As a mean over actions {value}, by the best of them {roots.loc['v_star', 'value']:.1f}: {choice}"
+        return f"{value}, and no policy makes more of it"
+    return f"{value}, and {roots.loc['v_star', 'value']:.1f} by the best of them: {best}"
 
 
 def places(rows: pd.DataFrame) -> dict[int, tuple[float, float]]:

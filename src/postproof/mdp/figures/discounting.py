@@ -81,7 +81,7 @@ def draw_weights(axes: Axes, steps: pd.DataFrame) -> None:
         at = rows.iloc[-1] if is_high else rows[rows["weight"] <= HALF].iloc[0]
         axes.annotate(f"{gamma:g}", (at["step"], at["weight"]), (5, -3 if is_high else 4), color=colour,
                       textcoords="offset points", size=plotting.SMALL_POINTS, annotation_clip=False)  # fmt: skip
-    axes.set(xscale="log", xlabel="steps ahead, k (logarithmic)", ylabel="weight of a reward", ylim=(-0.03, 1.06),
+    axes.set(xscale="log", xlabel="steps ahead, k (log)", ylabel="weight of a reward", ylim=(-0.03, 1.06),
              xlim=(1, max(2, steps["step"].max())))  # fmt: skip
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.minorticks_off()
@@ -96,7 +96,7 @@ def draw_returns(axes: Axes, steps: pd.DataFrame, rates: pd.DataFrame) -> None:
         limit = rates.loc[rates["gamma"] == gamma, "horizon"].iloc[0]
         if not pd.isna(limit):
             axes.axhline(limit, color=colour, linewidth=0.8, linestyle=":")
-    axes.set(yscale="log", xlabel="steps ahead, k", ylabel="return of rewards of 1 (logarithmic)",
+    axes.set(yscale="log", xlabel="steps ahead, k", ylabel="return of rewards of 1 (log)",
              xlim=(0, steps["step"].max()))  # fmt: skip
     axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.minorticks_off()

@@ -15,7 +15,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from postproof.charts import palette, plotting
-from postproof.charts.plotting import percent
 from postproof.core import tables
 from postproof.mdp.looks import DESIGNS, PENALTIES
 
@@ -65,14 +64,14 @@ def says(table: pd.DataFrame) -> str:
     """From which rate on each design that is ever led astray mates first."""
     said = []
     for design, rows in table.groupby("design", sort=False):
-        start, least = first_enough(rows), rows["mates"].min()
+        start = first_enough(rows)
         if start is None:
-            said.append(f"where {DESIGNS[design].short}, at no discount rate")
+            said.append(f"where {DESIGNS[design].short}, captures come before mate at every discount rate")
         elif start > rows["gamma"].min():
-            said.append(f"where {DESIGNS[design].short}, from {start:.2f} on (below: {percent(least)} mates)")
+            said.append(f"where {DESIGNS[design].short}, mate comes before captures from a rate of {start:.2f} on")
     if not said:
         return "With every design of the reward, at every discount rate, mate comes before captures"
-    return f"Mate comes before captures {'; '.join(said)}"
+    return f"W{'; '.join(said)[1:]}"
 
 
 def draw_designs(axes: Axes, table: pd.DataFrame) -> None:
@@ -103,7 +102,7 @@ def draw_bonus(axes: Axes, bonus: pd.DataFrame) -> None:
         axes.annotate(look.long, (0.98, 0.16 - 0.07 * i), xycoords="axes fraction", color=look.colour, ha="right",
                       va="center", size=plotting.SMALL_POINTS)  # fmt: skip
     axes.axhline(1, color=palette.LIGHT_GREY, linewidth=0.8)
-    axes.set(xscale="log", xlabel="a capture's share of mate (logarithmic)", ylabel="mate first from this rate on",
+    axes.set(xscale="log", xlabel="a capture's share of mate (log)", ylabel="mate first from this rate on",
              ylim=(0, 1.15))  # fmt: skip
     axes.xaxis.set_major_formatter("{x:g}")
     axes.minorticks_off()

@@ -68,7 +68,7 @@ def draw(axes: Axes, table: pd.DataFrame) -> None:
                   alpha=0.25, markeredgewidth=0)  # fmt: skip
         axes.plot(mean.index, mean, color=look.colour, marker=look.marker, linewidth=1.8)
         ends.append((mean.index[-1], mean.iloc[-1], NAMES[reward], look.colour))
-    axes.set(xscale="log", yscale="log", xlabel="steps to the goal (logarithmic)", ylabel="moves (logarithmic)")
+    axes.set(xscale="log", yscale="log", xlabel="steps to the goal (log)", ylabel="moves (log)")
     lengths = sorted(table["length"].unique())
     axes.set_xticks(lengths, [f"{length:,}" for length in lengths])
     axes.minorticks_off()
