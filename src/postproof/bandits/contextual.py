@@ -35,7 +35,7 @@ def main(args) -> None:
         "seeing": Seeing(situations, arms, of.contextual_epsilon),
         "seeing_optimistic": Seeing(situations, arms, 0.0, of.contextual_start),
     }
-    run = runs.run(agents, contexts, of.seed, runs.window_edges(of.steps, of.windows_per_decade))
+    run = runs.run(agents, contexts, of.seed, runs.window_edges(of.steps, of.contextual_windows))
     tables.write(args.out, runs.curves(run), "bandits/contextual")
     tables.write(args.out_policies, policies(of), "bandits/contextual_policies")
 

@@ -1,7 +1,7 @@
 """Bandit problems with all the random numbers of their steps: agents that are compared play the same ones.
 
-Values, noise of the rewards, the agents' own choices and walks have a generator each, so that more steps or another
-agent change nothing of the rest, and blocks may be of any size.
+Values, noise of the rewards, the agents' own choices and walks have a generator each, so that what one kind of problem
+does without changes nothing of the rest, and blocks may be of any size.
 
 B problems of a block, K arms, T steps, S situations.
 """

@@ -94,6 +94,7 @@ class Contextual(Settings):
     contextual_variance: Variance
     contextual_epsilon: Share
     contextual_start: Value
+    contextual_windows: Annotated[int, at_least(2), at_most(1000)]
 
     def relations(self) -> Iterator[Relation]:
         for of_situation in self.values:
