@@ -86,6 +86,18 @@ def _greatest(scores_K, uniform):
 
 
 @numba.njit
+def _summit(q_K):
+    """The first arm with the highest estimate, and the highest estimate of all others."""
+    top, second = 0, -np.inf
+    for arm in range(1, len(q_K)):
+        if q_K[arm] > q_K[top]:
+            top, second = arm, q_K[top]
+        else:
+            second = max(second, q_K[arm])
+    return top, second
+
+
+@numba.njit
 def _start(values_SK, value_SK, best_S):
     for s in range(values_SK.shape[0]):
         best_S[s] = values_SK[s, 0]
@@ -108,23 +120,31 @@ def _epsilon_greedy(values_BSK, walk_BTK, situation_BT, noise_BT, uniform_BT, ep
     problems, situations, arms = values_BSK.shape
     value_SK, best_S = np.empty((situations, arms)), np.empty(situations)
     q_SK, n_SK = np.empty((tables, arms)), np.empty((tables, arms))
+    # As long as the greedy arm stays above all others, no estimate need be looked at but its own.
+    top_S, second_S = np.empty(tables, np.int64), np.empty(tables)
     walks = walk_BTK.shape[1] > 0
     for b in range(problems):
         _start(values_BSK[b], value_SK, best_S)
         q_SK[:] = initial
         n_SK[:] = 0
+        top_S[:] = 0
+        second_S[:] = initial
         for t in range(noise_BT.shape[1]):
             s = situation_BT[b, t]
             own = s if tables > 1 else 0
             uniform = uniform_BT[b, t]
             if uniform < epsilon:
                 arm = _random_arm(arms, uniform / epsilon)
+            elif q_SK[own, top_S[own]] > second_S[own]:
+                arm = top_S[own]
             else:
                 arm = _greatest(q_SK[own], (uniform - epsilon) / (1 - epsilon))
             reward = value_SK[s, arm] + noise_BT[b, t]
             n_SK[own, arm] += 1
             alpha = step_size if step_size > 0 else 1 / n_SK[own, arm]
             q_SK[own, arm] += alpha * (reward - q_SK[own, arm])
+            if arm != top_S[own] or q_SK[own, arm] <= second_S[own]:
+                top_S[own], second_S[own] = _summit(q_SK[own])
             arm_BT[b, t], reward_BT[b, t] = arm, reward
             best_BT[b, t] = 1.0 if value_SK[s, arm] == best_S[s] else 0.0
             if walks:

@@ -79,4 +79,5 @@ def says(scores: pd.DataFrame) -> str:
             "of the "
             f"worst {words[ahead['rise']].removeprefix('finds ')} it"
         )
-    return f"Where values walk, the last steps have the best arm in {drift[0]} with a constant α, {drift[1]} with 1/n; {start}"
+    walk = f"Where values walk, the last steps have the best arm in {drift[0]} with a constant α, {drift[1]} with 1/n"
+    return f"{walk}; {start}"
