@@ -43,7 +43,7 @@ def scores(of: NoiseOnTestbed, variance: float) -> pd.DataFrame:
     table = pd.DataFrame({
         "variance": variance, "agent": score["agent"], "stretch": score["stretch"], "steps": steps,
         "epsilon": score["agent"].map({name: agent.epsilon for name, agent in agents.items()}),
-        "reward": score["reward"], "reward_error": score["reward_error"],
+        "reward": score["reward"],
     })  # fmt: skip
     for against in greedy:
         duels = runs.duels(run, [(name, against) for name in agents]).query("measure == 'reward'")

@@ -49,8 +49,11 @@ def says(scores: pd.DataFrame, parameter: pd.Series) -> str:
     """What is lost without a baseline, at each step size."""
     parts = []
     for speed in SPEEDS:
-        shares = [drawing.score(scores, f"gradient_{speed}_{baseline}", "last", "best_share")
-                  for baseline in ("before", "none")]  # fmt: skip
+        with_baseline, without = (
+            drawing.score(scores, f"gradient_{speed}_{baseline}", "last", "best_share")
+            for baseline in ("before", "none")
+        )
+        moves = "falls" if without < with_baseline else "rises"
         alpha = parameter[f"gradient_{speed}_before"]
-        parts.append(f"from {percent(shares[0])} to {percent(shares[1])} at α = {alpha:g}")
-    return f"Without a baseline the best arm's share of the last steps falls {' and '.join(parts)}"
+        parts.append(f"{moves} from {percent(with_baseline)} to {percent(without)} at α = {alpha:g}")
+    return f"Without a baseline the best arm's share of the last steps {' and '.join(parts)}"

@@ -68,7 +68,9 @@ def says(example: pd.DataFrame, expected: float, posted: pd.Series) -> str:
     """How often the best arm disappoints, and what the best possible reward is."""
     best = example.loc[example["value"].idxmax()]
     loss = (
-        f"gives less than nothing in {percent(best['negative'])} of its pulls" if best["negative"] else "always gives"
+        f"gives less than nothing in {percent(best['negative'])} of its pulls"
+        if best["negative"]
+        else "always gives something"
     )
     theirs = f", where the post has {posted.iloc[0]:g}" if len(posted) else ""
     return (
