@@ -11,10 +11,8 @@ from postproof.bandits import (
     epsilon_greedy,
     identities,
     noise,
-    nonstationary,
     parameter_study,
     runs,
-    stationary,
     testbed,
 )
 from postproof.bandits.runs import Run, Sums
@@ -32,58 +30,15 @@ TESTBED = {"seed": 0, "arms": 5, "problems": 30, "steps": 60, "reward_variance":
 AGENTS = {"small_epsilon": 0.01, "large_epsilon": 0.1, "step_size": 0.1, "optimistic_start": 5, "c": 2,
           "gradient_step_sizes": [0.1, 0.4], "gradient_mean": 4, "early_steps": 40}  # fmt: skip
 KIND = {"arms": 3, "problems": 10, "steps": 20, "reward_variance": 1, "walk_sd": 0, "value_sd": 1}
-SECTIONS = {
-    "testbed": [TESTBED, {"values": [0.5, -1, 2], "draws": 1000}],
-    "epsilon_greedy": [TESTBED, AGENTS, {"long_steps": 200}],
-    "stationary": [TESTBED, AGENTS],
-    "nonstationary": [
-        TESTBED,
-        AGENTS,
-        {"drifting_problems": 5, "drifting_steps": 50, "walk_sd": 0.1, "switch_steps": 40, "rise": 1},
-    ],
-    "noise": [TESTBED, AGENTS, {"variances": [0, 4], "epsilons": [0.1, 1], "noise_problems": 10, "noise_steps": 50}],
-    "contextual": [
-        TESTBED,
-        {"values": [[10, 20], [90, 80], [0, 1]], "contextual_variance": 0, "contextual_epsilon": 0.1,
-         "contextual_start": 100, "contextual_windows": 5},
-    ],
-}  # fmt: skip
+CONTEXTS = {"values": [[10, 20], [90, 80], [0, 1]], "contextual_variance": 0, "contextual_epsilon": 0.1,
+            "contextual_start": 100, "contextual_windows": 5}  # fmt: skip
 STUDY = {"kinds": {"testbed": KIND, "drifting": KIND | {"walk_sd": 0.1}}, "epsilons": [0, 1], "cs": [1],
          "optimistic_starts": [2], "gradient_step_sizes": [0.1, 1]}  # fmt: skip
-JOBS = {
-    "testbed": (testbed, ["out", "out_best", "out_possible"], ["testbed", "testbed_best", "testbed_possible"]),
-    "epsilon_greedy": (
-        epsilon_greedy,
-        ["out", "out_crossing", "out_caps"],
-        ["epsilon_greedy", "epsilon_greedy_crossing", "epsilon_greedy_caps"],
-    ),
-    "stationary": (
-        stationary,
-        ["out", "out_scores", "out_duels", "out_tries"],
-        ["stationary", "stationary_scores", "stationary_duels", "optimistic_tries"],
-    ),
-    "nonstationary": (
-        nonstationary,
-        ["out", "out_scores", "out_duels"],
-        ["nonstationary", "nonstationary_scores", "nonstationary_duels"],
-    ),
-    "noise": (noise, ["out"], ["noise"]),
-    "contextual": (contextual, ["out", "out_policies"], ["contextual", "contextual_policies"]),
-}
 
 
 class Arguments:
     def __init__(self, **values):
         vars(self).update(values)
-
-
-@pytest.mark.parametrize("name", JOBS)
-def test_a_small_job_makes_tables_of_their_schemas(name, tmp_path):
-    job, options, names = JOBS[name]
-    paths = {option: tmp_path / f"{table}.csv" for option, table in zip(options, names)}
-    job.main(Arguments(settings=[json.dumps(section) for section in SECTIONS[name]], **paths))
-    for path, table in zip(paths.values(), names):
-        assert len(tables.read(path, f"bandits/{table}"))
 
 
 def test_a_study_of_two_kinds(tmp_path):
@@ -176,10 +131,9 @@ def test_sums_of_step_sizes():
     assert table.loc[("constant", 1000), "sum_of_squares"] == pytest.approx(10)
 
 
-def test_a_table_of_another_processor_or_day_would_be_the_same(tmp_path):
-    """The same job twice: the same bytes."""
+def test_the_same_job_gives_the_same_bytes(tmp_path):
     for name in ("one", "other"):
         paths = {"out": tmp_path / f"{name}.csv", "out_policies": tmp_path / f"{name}-policies.csv"}
-        contextual.main(Arguments(settings=[json.dumps(section) for section in SECTIONS["contextual"]], **paths))
+        contextual.main(Arguments(settings=[json.dumps(TESTBED), json.dumps(CONTEXTS)], **paths))
     assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "other.csv").read_bytes()
     assert len(read_csv(tmp_path / "one.csv"))
