@@ -98,10 +98,9 @@ rule noise:
         f"logs/bandits_noise/{RESULTS}.log",
     params:
         testbed=section("bandits.testbed"),
-        agents=section("bandits.agents"),
         settings=section("bandits.noise"),
     shell:
-        job("bandits.noise --settings {params.testbed:q} {params.agents:q} {params.settings:q} --out {output.table}")
+        job("bandits.noise --settings {params.testbed:q} {params.settings:q} --out {output.table}")
 
 
 rule contextual:

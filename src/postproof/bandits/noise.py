@@ -22,7 +22,7 @@ ABOVE_ALL = 1e6  # a start that no reward comes near
 
 
 def add_arguments(parser) -> None:
-    parser.add_argument("--settings", nargs=3, required=True, help="params sections testbed, agents and noise, as JSON")
+    parser.add_argument("--settings", nargs=2, required=True, help="params sections testbed and noise, as JSON")
     parser.add_argument("--out", type=Path, required=True, help="tidy CSV, a row per variance, agent and stretch")
 
 

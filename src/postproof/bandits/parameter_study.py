@@ -19,7 +19,6 @@ from postproof.bandits.plays import Agent
 from postproof.bandits.settings import Kind, ParameterStudy, Testbed
 from postproof.core import settings, tables
 
-STEP_SIZE = 0.1  # of constant-step estimates, as in the figure
 AGAINST = "epsilon_greedy"
 
 
@@ -42,10 +41,10 @@ def families(study: ParameterStudy, arms: int, steps: int) -> dict[str, dict[flo
     log_T = np.log(np.arange(1, steps + 1)).tolist()
     return {
         AGAINST: {epsilon: EpsilonGreedy(arms, epsilon) for epsilon in study.epsilons},
-        "epsilon_constant": {epsilon: EpsilonGreedy(arms, epsilon, STEP_SIZE) for epsilon in study.epsilons},
+        "epsilon_constant": {epsilon: EpsilonGreedy(arms, epsilon, study.step_size) for epsilon in study.epsilons},
         "gradient": {alpha: Gradient(arms, alpha) for alpha in study.gradient_step_sizes},
         "ucb": {c: UpperConfidence(arms, c, log_T) for c in study.cs},
-        "optimistic": {start: EpsilonGreedy(arms, 0.0, STEP_SIZE, start) for start in study.optimistic_starts},
+        "optimistic": {start: EpsilonGreedy(arms, 0.0, study.step_size, start) for start in study.optimistic_starts},
     }
 
 

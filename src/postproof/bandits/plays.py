@@ -40,13 +40,20 @@ class Played(NamedTuple):
 def play(agent: Agent, games: Games) -> Played:
     """Every game of the block played by an agent like this one that has learnt nothing yet.
 
-    Raises PostproofError when the agent has another number of arms than the games, or more than 127.
+    Raises PostproofError when the agent has another number of arms or situations than the games, more arms than 127,
+    or logarithms for fewer steps: compiled code would read beyond its arrays.
     """
     problems, situations, arms = games.values_BSK.shape
     shape = (problems, games.noise_BT.shape[1])
     if agent.arms != arms or arms > np.iinfo(np.int8).max:
         raise PostproofError("agent and problems do not fit together", arms=agent.arms, arms_of_problems=arms,
                              allowed="the same number, at most 127")  # fmt: skip
+    if isinstance(agent, Contextual) and len(agent.agents) != situations:
+        raise PostproofError("agent and problems do not fit together", situations=len(agent.agents),
+                             situations_of_problems=situations, allowed="the same number")  # fmt: skip
+    if isinstance(agent, UpperConfidence) and len(agent.log_T) < shape[1]:
+        raise PostproofError("too few logarithms for the run", logarithms=len(agent.log_T),
+                             allowed=f"at least {shape[1]}, one for each step")  # fmt: skip
     played = Played(np.empty(shape, np.int8), np.empty(shape), np.empty(shape))
     if isinstance(agent, Gradient):
         _gradient(*games, agent.step_size, BASELINES.index(agent.baseline), *played)

@@ -117,6 +117,7 @@ class ParameterStudy(Settings):
     cs: Annotated[tuple[Positive, ...], items()]
     optimistic_starts: Annotated[tuple[Value, ...], items()]
     gradient_step_sizes: Annotated[tuple[LearningRate, ...], items()]
+    step_size: StepSize  # of constant-step estimates
 
     def relations(self) -> Iterator[Relation]:
         allowed = "`testbed` among them: the chart draws it"
@@ -167,7 +168,7 @@ class NonstationaryOnTestbed(Testbed, Agents, Nonstationary):
     pass
 
 
-class NoiseOnTestbed(Testbed, Agents, Noise):
+class NoiseOnTestbed(Testbed, Noise):
     pass
 
 

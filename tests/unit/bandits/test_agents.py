@@ -75,8 +75,11 @@ def test_a_best_arm_is_one_of_the_highest_value(kind):
 
 def test_an_agent_for_other_problems_is_refused():
     games = next(blocks(PROBLEMS["testbed"], seed=0))
-    with pytest.raises(PostproofError, match="do not fit"):
-        play(EpsilonGreedy(3, 0.1), games)
+    for other in (EpsilonGreedy(3, 0.1), Contextual(2, 10, 0.1)):
+        with pytest.raises(PostproofError, match="do not fit"):
+            play(other, games)
+    with pytest.raises(PostproofError, match="too few logarithms"):
+        play(UpperConfidence(10, 2.0, LOGS[:-1]), games)
 
 
 @pytest.mark.parametrize("seed", range(5))

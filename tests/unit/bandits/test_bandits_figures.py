@@ -19,7 +19,7 @@ CONTEXTS = {"values": [[10, 20], [90, 80]], "contextual_variance": 0, "contextua
             "contextual_start": 100, "contextual_windows": 5}  # fmt: skip
 KIND = {"arms": 3, "problems": 4, "steps": 20, "reward_variance": 1, "walk_sd": 0, "value_sd": 1}
 STUDY = {"kinds": {"testbed": KIND}, "epsilons": [0.25], "cs": [1, 2], "optimistic_starts": [1],
-         "gradient_step_sizes": [0.5]}  # fmt: skip
+         "gradient_step_sizes": [0.5], "step_size": 0.1}  # fmt: skip
 # Options of each job that makes tables, and the tables in the order of its outputs.
 JOBS = {
     "testbed": ([TESTBED, {"values": [0.5, -1, 2], "draws": 500}], {"": "testbed", "-best": "testbed_best",
@@ -30,7 +30,7 @@ JOBS = {
                    "-tries": "optimistic_tries"}),
     "nonstationary": ([TESTBED, AGENTS, CHANGES], {"": "nonstationary", "-scores": "nonstationary_scores",
                       "-duels": "nonstationary_duels"}),
-    "noise": ([TESTBED, AGENTS, {"variances": [0, 4], "epsilons": [0.1], "noise_problems": 4, "noise_steps": 30}],
+    "noise": ([TESTBED, {"variances": [0, 4], "epsilons": [0.1], "noise_problems": 4, "noise_steps": 30}],
               {"": "noise"}),
     "contextual": ([TESTBED, CONTEXTS], {"": "contextual", "-policies": "contextual_policies"}),
 }  # fmt: skip

@@ -33,7 +33,7 @@ KIND = {"arms": 3, "problems": 10, "steps": 20, "reward_variance": 1, "walk_sd":
 CONTEXTS = {"values": [[10, 20], [90, 80], [0, 1]], "contextual_variance": 0, "contextual_epsilon": 0.1,
             "contextual_start": 100, "contextual_windows": 5}  # fmt: skip
 STUDY = {"kinds": {"testbed": KIND, "drifting": KIND | {"walk_sd": 0.1}}, "epsilons": [0, 1], "cs": [1],
-         "optimistic_starts": [2], "gradient_step_sizes": [0.1, 1]}  # fmt: skip
+         "optimistic_starts": [2], "gradient_step_sizes": [0.1, 1], "step_size": 0.1}  # fmt: skip
 
 
 class Arguments:
@@ -98,7 +98,7 @@ def test_no_epsilon_pulls_the_best_arm_above_its_cap():
 
 
 def test_without_noise_one_try_of_each_arm_is_enough():
-    of = NoiseOnTestbed(**TESTBED, **AGENTS, variances=(0.0, 1.0), epsilons=(0.1,), noise_problems=50, noise_steps=1000)
+    of = NoiseOnTestbed(**TESTBED, variances=(0.0, 1.0), epsilons=(0.1,), noise_problems=50, noise_steps=1000)
     table = noise.scores(of, 0.0).set_index(["agent", "stretch"])
     best = testbed.best_values(runs.Problems(50, 1000, 5), 0).mean()
     # Five pulls of arms whose values average to about 0, then always the best.
