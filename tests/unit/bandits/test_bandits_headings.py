@@ -31,18 +31,24 @@ def curves(**ends: tuple[float, float]) -> pd.DataFrame:
                           "best_share": 0.36} for agent, (epsilon, reward) in ends.items()])  # fmt: skip
 
 
-def crossing(reward: float, share: float) -> pd.DataFrame:
-    rows = {"measure": ["reward", "best_share"], "reading": "at_step", "ahead_from": [reward, share]}
-    return pd.DataFrame(rows)
+def crossing(reward: tuple[float, float], share: tuple[float, float]) -> pd.DataFrame:
+    """Steps until which the small epsilon is behind, and from which it is ahead."""
+    (behind, ahead), (behind_share, ahead_share) = reward, share
+    rows = {"measure": ["reward", "best_share"], "reading": "at_step"}
+    return pd.DataFrame(rows | {"behind_until": [behind, behind_share], "surely_ahead_from": [ahead, ahead_share]})
 
 
 def test_where_little_exploration_overtakes():
     table = curves(greedy=(0.0, 1.04), small_epsilon=(0.01, 1.5), large_epsilon=(0.1, 1.4))
-    said = epsilon_greedy.says(table, crossing(1500.0, 9000.0))
-    assert "ε = 0.01 earns more than ε = 0.1 from step 1,500 on, more of the best arm from step 9,000" in said
+    said = epsilon_greedy.says(table, crossing((1300.0, 1600.0), (7000.0, 12000.0)))
+    assert said.startswith(
+        "ε = 0.01 overtakes ε = 0.1 by reward between steps 1,300 and 1,600, by the best arm's share"
+    )
     assert said.endswith("greedy stays at 1.04, with the best arm in 36 %")
-    assert "more of the best arm" not in epsilon_greedy.says(table, crossing(1500.0, math.nan))
-    assert "does not overtake ε = 0.1 within 50 steps" in epsilon_greedy.says(table, crossing(math.nan, math.nan))
+    assert "the best arm's share" not in epsilon_greedy.says(table, crossing((1.0, 2.0), (7000.0, math.nan)))
+    assert "before step 9" in epsilon_greedy.says(table, crossing((math.nan, 9.0), (1.0, 2.0)))
+    never = epsilon_greedy.says(table, crossing((1.0, math.nan), (1.0, 2.0)))
+    assert "does not overtake ε = 0.1 for sure within 50 steps" in never
 
 
 def scores(**shares: float) -> pd.DataFrame:

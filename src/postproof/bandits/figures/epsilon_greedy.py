@@ -46,14 +46,15 @@ def main(args) -> None:
         drawing.linear_steps(row[0], min(POSTED_STEPS, last))
         drawing.log_steps(row[1], last)
         row[1].set_ylabel("")
-        mark_crossing(row[1], table, crossing, measure)
+        mark_crossing(row[1], crossing, measure)
     draw_posted(grid, levels, cap)
     plotting.headed(
         figure,
         says(table, crossing),
         "Sample averages from 0, ties broken at random; means over problems, band: 95 % of such means. Left: the "
         "first "
-        f"{drawing.steps(min(POSTED_STEPS, last))}, right: all {last:,}. Dotted: from where the smaller ε stays ahead. "
+        f"{drawing.steps(min(POSTED_STEPS, last))}, right: all {last:,}. Dotted: from where the smaller ε stays "
+        "ahead; grey: neither is, by a 95 % interval. "
         "Crosses: the post.",
         plotting.source(TABLES, "Runs of our own on the testbed."),
     )
@@ -62,12 +63,15 @@ def main(args) -> None:
     plotting.save(figure, args.out_svg, args.out_png)
 
 
-def mark_crossing(axes: Axes, table: pd.DataFrame, crossing: pd.DataFrame, measure: str) -> None:
-    step = at_step(crossing, measure)
-    if not math.isnan(step):
-        axes.axvline(step, color=palette.DARK_GREY, linestyle=":", linewidth=1.2)
-        axes.annotate(f"{step:,.0f}", (step, 0.03), xycoords=("data", "axes fraction"), xytext=(3, 0),
-                      textcoords="offset points", size=plotting.SMALL_POINTS, color=palette.DARK_GREY)  # fmt: skip
+def mark_crossing(axes: Axes, crossing: pd.DataFrame, measure: str) -> None:
+    row = at_step(crossing, measure)
+    if not math.isnan(row["ahead_from"]):
+        axes.axvline(row["ahead_from"], color=palette.DARK_GREY, linestyle=":", linewidth=1.2)
+        axes.annotate(f"{row['ahead_from']:,.0f}", (row["ahead_from"], 0.03), xycoords=("data", "axes fraction"),
+                      xytext=(-3, 0), textcoords="offset points", ha="right", size=plotting.SMALL_POINTS,
+                      color=palette.DARK_GREY)  # fmt: skip
+    if not row[["behind_until", "surely_ahead_from"]].isna().any():
+        axes.axvspan(row["behind_until"], row["surely_ahead_from"], color=palette.PALE_GREY, linewidth=0, zorder=0)
 
 
 def draw_posted(grid, levels: pd.DataFrame, cap: pd.DataFrame) -> None:
@@ -86,20 +90,28 @@ def draw_posted(grid, levels: pd.DataFrame, cap: pd.DataFrame) -> None:
     share.set_ylim(0, 1)
 
 
-def at_step(crossing: pd.DataFrame, measure: str) -> float:
-    rows = crossing[(crossing["measure"] == measure) & (crossing["reading"] == "at_step")]
-    return float(rows["ahead_from"].iloc[0])
+def at_step(crossing: pd.DataFrame, measure: str) -> pd.Series:
+    """The row of a measure, compared at each step itself."""
+    return crossing[(crossing["measure"] == measure) & (crossing["reading"] == "at_step")].iloc[0]
 
 
 def says(table: pd.DataFrame, crossing: pd.DataFrame) -> str:
-    """From which step the smaller epsilon is ahead for good, and where greedy ends."""
+    """Between which steps the smaller epsilon overtakes the larger for good, and where greedy ends."""
     epsilon = table.groupby("agent")["epsilon"].first()
     small, large = (f"ε = {epsilon[agent]:g}" for agent in ("small_epsilon", "large_epsilon"))
-    reward, share = (at_step(crossing, measure) for measure in drawing.AXIS)
-    if math.isnan(reward):
-        overtakes = f"{small} does not overtake {large} within {drawing.steps(table['last_step'].max())}"
+    reward, share = (overtakes(at_step(crossing, measure)) for measure in drawing.AXIS)
+    if reward is None:
+        compared = f"{small} does not overtake {large} for sure within {drawing.steps(table['last_step'].max())}"
     else:
-        later = "" if math.isnan(share) else f", more of the best arm from step {share:,.0f}"
-        overtakes = f"{small} earns more than {large} from step {reward:,.0f} on{later}"
+        later = f", by the best arm's share {share}" if share else ""
+        compared = f"{small} overtakes {large} by reward {reward}{later}"
     greedy = table[table["agent"] == "greedy"].iloc[-1]
-    return f"{overtakes}; greedy stays at {greedy['reward']:.2f}, with the best arm in {percent(greedy['best_share'])}"
+    return f"{compared}; greedy stays at {greedy['reward']:.2f}, with the best arm in {percent(greedy['best_share'])}"
+
+
+def overtakes(row: pd.Series) -> str | None:
+    """When it does, as surely as an interval says; nothing if it does not."""
+    behind, ahead = row["behind_until"], row["surely_ahead_from"]
+    if math.isnan(ahead):
+        return None
+    return f"before step {ahead:,.0f}" if math.isnan(behind) else f"between steps {behind:,.0f} and {ahead:,.0f}"
