@@ -141,7 +141,7 @@ rule parameter_study:
         )
 
 
-rule identities:
+rule bandits_identities:
     """Check averages, weights, sums and the gradient."""
     input:
         code=code("bandits.identities"),

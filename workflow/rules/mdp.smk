@@ -54,7 +54,7 @@ rule discounting:
         job("mdp.discounting --settings {params.settings:q} --out {output.rates} --out-steps {output.steps}")
 
 
-rule identities:
+rule mdp_identities:
     """Hold what must be true of any finite MDP against each of ours."""
     input:
         code=code("mdp.identities"),
@@ -62,7 +62,7 @@ rule identities:
     output:
         table=update(f"{RESULTS}/mdp/metrics/identities.csv"),
     log:
-        f"logs/identities/{RESULTS}.log",
+        f"logs/mdp_identities/{RESULTS}.log",
     params:
         examples=section("mdp.examples"),
         random=section("mdp.random"),

@@ -46,7 +46,7 @@ def linear_steps(axes: Axes, last: float) -> None:
 
 
 def log_steps(axes: Axes, last: float) -> None:
-    axes.set(xscale="log", xlabel="step (logarithmic)", xlim=(1, last))
+    axes.set(xscale="log", xlabel="step (log)", xlim=(1, last))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:,.0f}"))
     axes.xaxis.set_minor_locator(NullLocator())
 

@@ -60,7 +60,7 @@ def draw_study(axes: Axes, table: pd.DataFrame) -> list[tuple]:
     powers = np.arange(low, high + 1)
     axes.set_xticks(2.0**powers, [f"1/{2**-p}" if p < 0 else f"{2**p}" for p in powers])
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set(xlabel="ε, α, c or start (logarithmic)", ylabel="reward per step")
+    axes.set(xlabel="ε, α, c or start (log)", ylabel="reward per step")
     return ends
 
 
