@@ -144,7 +144,56 @@ class DynaQPlus(DynaQ):
         return reward + self.bonus * math.sqrt(self.now - self.last_tried[state, action]), next_state, ended
 
 
-def steps(env: gymnasium.Env, agent: QLearning, seed: int) -> Iterator[tuple[float, bool]]:
+class Reinforce:
+    """REINFORCE (13.8) with a preference for each action, as the gradient bandit has (2.11), but in every state.
+
+    It estimates no value and has no model. Left out is the factor gamma^t of (13.8), as is usual: with it the late
+    steps of a long episode, which alone are near the reward, would count for nothing.
+    """
+
+    NOTHING = 1e-12  # of a return: steps so far from the reward change no preference
+
+    def __init__(self, states: int, actions: int, step_size: float, discount: float, rng: np.random.Generator):
+        self.alpha, self.gamma, self.random = step_size, discount, rng.random
+        self.preference_SA = [[0.0] * actions for _ in range(states)]
+        self.episode: list[tuple[int, int, float]] = []
+
+    def policy(self, state: int) -> list[float]:
+        """pi(a | s), the soft-max of the preferences (2.11), (13.2)."""
+        most = max(self.preference_SA[state])
+        weights = [math.exp(preference - most) for preference in self.preference_SA[state]]
+        return [weight / sum(weights) for weight in weights]
+
+    def act(self, state: int) -> int:
+        left = self.random()
+        for action, probability in enumerate(self.policy(state)):
+            left -= probability
+            if left < 0:
+                return action
+        return action
+
+    def observe(self, state: int, action: int, reward: float, next_state: int, ended: bool) -> int:
+        self.episode.append((state, action, reward))
+        if ended:
+            self.learn()
+        return self.act(next_state)
+
+    def learn(self) -> None:
+        """From the end of the episode back: theta <- theta + alpha G grad ln pi (13.8)."""
+        return_ = 0.0
+        for state, action, reward in reversed(self.episode):
+            return_ = reward + self.gamma * return_  # (3.9)
+            if abs(return_) < self.NOTHING:
+                break
+            for other, probability in enumerate(self.policy(state)):
+                self.preference_SA[state][other] += self.alpha * return_ * ((other == action) - probability)
+        self.episode = []
+
+
+Agent = QLearning | Reinforce
+
+
+def steps(env: gymnasium.Env, agent: Agent, seed: int) -> Iterator[tuple[float, bool]]:
     """Reward of each step, and whether the episode ended with it, without end: episode follows episode."""
     state, _ = env.reset(seed=seed)
     action = agent.act(state)
@@ -158,7 +207,7 @@ def steps(env: gymnasium.Env, agent: QLearning, seed: int) -> Iterator[tuple[flo
         yield float(reward), ended or cut_off
 
 
-def episodes(env: gymnasium.Env, agent: QLearning, seed: int) -> Iterator[tuple[int, float]]:
+def episodes(env: gymnasium.Env, agent: Agent, seed: int) -> Iterator[tuple[int, float]]:
     """Steps and sum of rewards of each episode, without end; one that `env` cuts off is an episode."""
     length, total = 0, 0.0
     for reward, over in steps(env, agent, seed):

@@ -46,7 +46,7 @@ def limits(settings: Limits) -> pd.DataFrame:
         for step, _ in itertools.islice(taken, settings.checkpoints[-1]):
             if step in settings.checkpoints:
                 q_SA = np.array(agent.q_SA)[acting]
-                rows.append({"agent": name, "seed": seed, "step": step,
+                rows.append({"world": settings.limit_world, "agent": name, "seed": seed, "step": step,
                              "to_greedy": np.abs(q_SA - greedy_SA[acting]).max(),
                              "to_exploring": np.abs(q_SA - exploring_SA[acting]).max(),
                              "between": np.abs(greedy_SA - exploring_SA)[acting].max()})  # fmt: skip

@@ -18,8 +18,12 @@ LOOKS = looks(
     # Shares of right actions.
     Look("right_states", "over all states", "of all states", GREY, "o"),
     Look("right_steps", "over its own steps", "of the steps that it takes itself", BLACK, "o"),
-    # What is taken away from Q-learning, and ways to learn from one recorded walk.
-    Look("outcome", "a seed", "outcome of one seed", BLUE, "."),
+    # Outcomes of single seeds, and their mean.
+    Look("seed", "a seed", "outcome of one seed", BLUE, "."),
+    Look("mean", "mean", "mean over the seeds", BLACK, "|"),
+    # What learned values are held against.
+    Look("own_limit", "its own limit", "values of the policy that it learns of", BLACK, "", "-"),
+    Look("other_limit", "the other's limit", "values of the policy that the other learns of", BLACK, "", ":"),
     # Lines to compare with.
     Look("best", "best", "the best that there is, exact", DARK_GREY, "", "--"),
     Look("exploring", "best that explores", "the best with as many random actions, exact", DARK_GREY, "", ":"),

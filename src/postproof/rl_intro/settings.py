@@ -96,6 +96,7 @@ class LimitsSection(Settings):
 
 class WhatIsNeededSection(Settings):
     trained_steps: Count
+    preference_step: Annotated[float, above(0), at_most(100)]  # of the learner without values
     optimistic_value: Annotated[float, at_least(0), at_most(1000)]  # of every action before the first step
 
 

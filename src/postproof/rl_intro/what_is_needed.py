@@ -6,8 +6,9 @@
     only_exploration  always random: it learns of the greedy policy all the same (off-policy)
     no_foresight      discount 0: the value of an action is its reward
     no_discount       discount 1: the return is the plain sum of rewards
+    no_values         REINFORCE in place of Q-learning: preferences for actions, no value of anything
 
-Source: Sutton and Barto, Reinforcement Learning, 2nd ed., sections 1.1, 1.3, 2.6 and 6.5.
+Source: Sutton and Barto, Reinforcement Learning, 2nd ed., sections 1.1, 1.3, 2.6, 6.5 and 13.3.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ CHANGED = {
     "no_foresight": {"discount": 0.0},
     "no_discount": {"discount": 1.0},
 }
+NO_VALUES = "no_values"
 
 
 def add_arguments(parser) -> None:
@@ -51,13 +53,18 @@ def outcomes(settings: WhatIsNeeded) -> pd.DataFrame:
     mdp, starts = finite.from_gymnasium(env), worlds.starts(env)
     size, late = (int(env.observation_space.n), int(env.action_space.n)), -(-settings.trained_steps // 10)
     rows = []
-    for (variant, changed), seed in itertools.product(CHANGED.items(), settings.seeds):
-        agent = learners.QLearning(
-            *size, dataclasses.replace(settings, **changed), learners.generators(seed)[0],
-            first_value=settings.optimistic_value if variant == "optimistic" else 0.0,
-        )  # fmt: skip
+    for variant, seed in itertools.product((*CHANGED, NO_VALUES), settings.seeds):
+        agent = make_agent(variant, size, settings, learners.generators(seed)[0])
         rewards = [reward for reward, _ in itertools.islice(learners.steps(env, agent, seed), settings.trained_steps)]
-        policy_SA = exact.greedy_policy(exact.on_states(np.array(agent.q_SA), mdp))
+        preferred_SA = agent.preference_SA if isinstance(agent, learners.Reinforce) else agent.q_SA
+        policy_SA = exact.greedy_policy(exact.on_states(np.array(preferred_SA), mdp))
         rows.append({"variant": variant, "seed": seed, "late_reward": np.mean(rewards[-late:]),
                      "greedy_return": exact.expected_return(mdp, policy_SA, settings.discount, starts)})  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def make_agent(variant: str, size: tuple[int, int], settings: WhatIsNeeded, rng: np.random.Generator) -> learners.Agent:
+    if variant == NO_VALUES:
+        return learners.Reinforce(*size, settings.preference_step, settings.discount, rng)
+    first_value = settings.optimistic_value if variant == "optimistic" else 0.0
+    return learners.QLearning(*size, dataclasses.replace(settings, **CHANGED[variant]), rng, first_value)

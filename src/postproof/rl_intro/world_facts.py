@@ -36,7 +36,7 @@ def facts(settings: Learning) -> pd.DataFrame:
     remembering, A = exact.with_memory(mdp), len(mdp.actions)
     with_memory_SA = solve.optimal(remembering, gamma)[0].reshape(-1, A)
     return pd.DataFrame([{
-        "states": len(acting), "told_states": int(told_S[acting].sum()),
+        "world": settings.world, "states": len(acting), "told_states": int(told_S[acting].sum()),
         "pairs": int(mdp.available_SA[acting].sum()), "rewarded_pairs": int((rewards_SA[acting] != 0).sum()),
         "fewest_steps": exact.fewest_steps(mdp)[starts].mean(),
         "random_steps": exact.expected_steps(mdp, policies["random_return"])[starts].mean(),

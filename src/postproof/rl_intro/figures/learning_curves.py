@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from postproof.charts import palette, plotting
+from postproof.charts import plotting
 from postproof.core import tables
 from postproof.rl_intro.figures import means
 from postproof.rl_intro.looks import LEARNERS, LOOKS
@@ -46,13 +46,10 @@ def main(args) -> None:
             axes.plot(printed, 0.86 * fact["fewest_steps"], "^", color=look.colour, markersize=7, clip_on=False)
     for stem, column in (("exploring", "exploring_steps"), ("best", "fewest_steps")):
         axes.axhline(fact[column], color=LOOKS[stem].colour, linestyle=LOOKS[stem].line, linewidth=1, zorder=1)
-    axes.annotate(f"shortest way, {fact['fewest_steps']:g} steps; dotted: with random actions "
-                  f"{fact['exploring_steps']:.1f}", (1.03, fact["fewest_steps"]), xytext=(0, 3),
-                  textcoords="offset points", size=plotting.SMALL_POINTS, color=palette.DARK_GREY)  # fmt: skip
     last = curves["episode"].max()
     axes.set(xscale="log", yscale="log", xlim=(1, last), xlabel="episode (logarithmic)",
              ylabel="steps of the episode (logarithmic)")  # fmt: skip
-    axes.set_ylim(0.8 * fact["fewest_steps"], 1.3 * curves.groupby(["agent", "episode"])["steps"].mean().max())
+    axes.set_ylim(0.8 * fact["fewest_steps"], 1.7 * curves.groupby(["agent", "episode"])["steps"].mean().max())
     for axis in (axes.xaxis, axes.yaxis):
         low, high = axis.get_view_interval()
         axis.set_ticks([tick for tick in TICKS if low <= tick <= high])
@@ -60,9 +57,10 @@ def main(args) -> None:
         axis.set_minor_locator(NullLocator())
     plotting.headed(
         figure, says(agents),
-        f"Steps from start to goal, means over {means.seeds(curves)} with 95 % bands. Dots: first episode near the "
-        "dotted line. Triangles below: where the book's text has this agent (epsilon-)optimal.",
-        plotting.source(TABLES, "The book's Dyna maze, its step size, epsilon and discount; reward 1 at the goal."),
+        f"Steps from start to goal, means over {means.seeds(curves)} with 95 % bands. Dashed: the shortest way, "
+        f"{fact['fewest_steps']:g} steps; dotted: the best with as many random actions, {fact['exploring_steps']:.1f}. "
+        "Dots: first episode near it. Triangles: where the book's text has this agent (epsilon-)optimal.",
+        plotting.source(TABLES, f"World: {fact['world']}."),
     )  # fmt: skip
     plotting.name_ends(axes, ends)
     plotting.save(figure, args.out_svg, args.out_png)
@@ -77,7 +75,11 @@ def says(agents: pd.DataFrame) -> str:
     """After how many episodes the agent that plans most, and the one that does not plan, are near the best."""
     planner, plain = agents.loc[agents["planning_steps"].idxmax()], agents.loc["q_learning"]
     parts = []
-    for agent, who in ((planner, f"{planner['planning_steps']} planned steps after each real one"), (plain, "none")):
+    for agent, who in (
+        (planner, f"With {planner['planning_steps']:.0f} planned steps after each real one"),
+        (plain, "without planning"),
+    ):
         after = agent["reached_after"]
-        parts.append(f"with {who} {f'after {after:.0f} episodes' if after > 0 else 'not at all'}")
-    return f"The agent comes near the best that explores {parts[0]}, {parts[1]}"
+        parts.append(f"{who} the agent is near the best that explores " + (
+            f"after {after:.0f} episodes" if after > 0 else "at no time"))  # fmt: skip
+    return f"{parts[0]}; {parts[1]}"

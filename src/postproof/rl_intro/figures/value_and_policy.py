@@ -15,7 +15,7 @@ from postproof.charts import palette, plotting
 from postproof.core import tables
 from postproof.rl_intro.looks import LEARNERS
 
-TABLES = ("rl_intro/value_and_policy", "rl_intro/agents")
+TABLES = ("rl_intro/value_and_policy", "rl_intro/agents", "rl_intro/world_facts")
 TEXT_POINTS = 6.6
 ROOM_FOR_TEXT = 14  # columns, beyond which numbers would touch
 SEEN = 0.15  # arrows of a smaller share would hide the others
@@ -26,7 +26,7 @@ def add_arguments(parser) -> None:
 
 
 def main(args) -> None:
-    table, agents = tables.read_all(args.tables, TABLES)
+    table, agents, facts = tables.read_all(args.tables, TABLES)
     best = table.groupby(["agent", "state"])
     tables.must_hold(args.tables[0], {
         "v* is the largest q*": ((best["q_exact"].max() - best["v_exact"].first()).abs() < 1e-6).all(),
@@ -47,8 +47,8 @@ def main(args) -> None:
     plotting.headed(
         figure, says(exact, learned[plain]),
         "A cell is a state, arrows are actions; discounted values. Learned values are means over the seeds after the "
-        "last episode, arrows as dark as seeds often act so. White: walls and the goal.",
-        plotting.source(TABLES, "The book's Dyna maze, reward 1 at the goal."),
+        "last episode, arrows as dark as seeds often act so. Empty: walls and the goal.",
+        plotting.source(TABLES, f"World: {facts['world'].iloc[0]}."),
     )  # fmt: skip
     plotting.save(figure, args.out_svg, args.out_png)
 
