@@ -41,6 +41,9 @@ class QLearning:
         self.learn(state, action, reward, next_state, ended)
         return self.act(next_state)
 
+    def cut_off(self) -> None:
+        """The episode was cut off: nothing of it is kept that would run on into the next."""
+
     def learn(self, state: int, action: int, reward: float, next_state: int, ended: bool) -> None:
         target = reward if ended else reward + self.gamma * max(self.q_SA[next_state])  # (6.8)
         self.move(state, action, target)
@@ -178,6 +181,10 @@ class Reinforce:
             self.learn()
         return self.act(next_state)
 
+    def cut_off(self) -> None:
+        """The episode was cut off: its return is not known, and nothing is learned of it."""
+        self.episode = []
+
     def learn(self) -> None:
         """From the end of the episode back: theta <- theta + alpha G grad ln pi (13.8)."""
         return_ = 0.0
@@ -201,6 +208,8 @@ def steps(env: gymnasium.Env, agent: Agent, seed: int) -> Iterator[tuple[float, 
         next_state, reward, ended, cut_off, _ = env.step(action)
         action = agent.observe(state, action, reward, next_state, ended)
         state = next_state
+        if cut_off and not ended:
+            agent.cut_off()
         if ended or cut_off:
             state, _ = env.reset()
             action = agent.act(state)

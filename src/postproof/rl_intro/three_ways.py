@@ -79,7 +79,8 @@ class Study:
         visited_S = exact.visits(self.mdp, policy_SA, self.settings.discount, self.starts)
         return {"way": way, "labels": labels, "seed": self.seed, "rewards": rewards,
                 "return": exact.expected_return(self.mdp, policy_SA, self.settings.discount, self.starts),
-                "right_states": right_S[self.acting].mean(), "right_steps": (right_S * visited_S).sum()}  # fmt: skip
+                "right_states": right_S[self.acting].mean(),
+                "right_steps": min(1.0, (right_S * visited_S).sum())}  # fmt: skip
 
     def label_counts(self) -> list[int]:
         """As in the settings; no more than there are states."""

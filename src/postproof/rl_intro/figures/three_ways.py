@@ -53,24 +53,26 @@ def main(args) -> None:
     right.grid(axis="y", visible=False)
     within, chance = clusters["within"].mean(), clusters["by_chance"].mean()
     plotting.headed(
-        figure, says(table, best),
+        figure, says(table, best, facts["states"].iloc[0]),
         f"One walk of random actions for each of {means.seeds(table)}; dots are seeds, bars means, dashed the best "
-        f"there is. Without feedback groups of states are found in which {plotting.percent(within)} of the moves stay "
-        f"({plotting.percent(chance)} by chance), and no action is better than another.",
+        f"there is. Unsupervised: groups of states that keep {plotting.percent(within)} of the moves "
+        f"({plotting.percent(chance)} by chance) are found, but no reason to prefer an action.",
         plotting.source(TABLES, f"World: {facts['world'].iloc[0]}."),
     )  # fmt: skip
     plotting.save(figure, args.out_svg, args.out_png)
 
 
-def says(table: pd.DataFrame, best: float) -> str:
-    """In how many runs recorded rewards are enough for the best policy, and how many labels it takes."""
+def says(table: pd.DataFrame, best: float, states: int) -> str:
+    """In how many runs recorded rewards are enough for the best policy, and of how many states it takes labels."""
     is_best = table.assign(best=table["return"] > best - 1e-6)
-    runs = is_best[is_best["way"] == "recorded"]["best"]
-    enough = "all runs" if runs.all() else "no run" if not runs.any() else f"{runs.sum()} of {len(runs)} runs"
-    rewards = table.loc[table["way"] == "recorded", "rewards"].mean()
+    recorded = is_best[is_best["way"] == "recorded"]
+    found, runs = recorded["best"].sum(), len(recorded)
+    enough = "all runs" if found == runs else "no run" if found == 0 else f"{found} of {runs} runs"
     labels = is_best[is_best["way"] == "supervised"].groupby("labels")["best"].all()
-    needed = f"does so with {labels.idxmax()}" if labels.any() else "does so with none of these numbers"
+    needed = (
+        f"in all runs from those of {labels.idxmax()} of {states} states" if labels.any() else "from no number here"
+    )
     return (
-        f"{rewards:.0f} recorded rewards on average give the best policy in {enough}; the nearest of some right "
-        f"actions {needed}"
+        f"{recorded['rewards'].mean():.0f} recorded rewards, on average, lead to the best policy in {enough}; right "
+        f"actions as labels lead there {needed}"
     )

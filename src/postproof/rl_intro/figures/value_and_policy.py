@@ -9,6 +9,8 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import PatchCollection
+from matplotlib.colors import to_rgba
 from matplotlib.patches import Rectangle
 
 from postproof.charts import palette, plotting
@@ -72,20 +74,17 @@ def draw(axes: Axes, rows: pd.DataFrame, shade: str, arrows: str | None, title: 
     last_row = max(rows["row"].max(), rows["row_after"].max())
     last_column = max(rows["column"].max(), rows["column_after"].max())
     text = last_column < ROOM_FOR_TEXT
-    for _, cell in states.iterrows():
-        value = cell[shade]
-        colour = palette.SKY if value >= 0 else palette.ORANGE
-        corner = (cell["column"] - 0.5, cell["row"] - 0.5)
-        axes.add_patch(Rectangle(corner, 1, 1, facecolor=colour, alpha=min(1, abs(value) / span) * 0.75, linewidth=0))
-        axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=palette.LIGHT_GREY, linewidth=0.5))
-        if text:
-            shown = f"{value:.2f}" if abs(value) < 10 else f"{value:.0f}"
-            axes.text(cell["column"], cell["row"] - 0.26, shown if value else "0", size=TEXT_POINTS, ha="center",
-                      va="center")  # fmt: skip
+    values = states[shade]
+    shades = [to_rgba(palette.SKY if value >= 0 else palette.ORANGE, 0.75 * min(1, abs(value) / span))
+              for value in values]  # fmt: skip
+    cells = [Rectangle((x - 0.5, y - 0.5), 1, 1) for x, y in zip(states["column"], states["row"])]
+    axes.add_collection(PatchCollection(cells, facecolors=shades, edgecolors=palette.LIGHT_GREY, linewidths=0.5))
+    for x, y, value in zip(states["column"], states["row"], values if text else []):
+        shown = f"{value:.2f}" if abs(value) < 10 else f"{value:.0f}"
+        axes.text(x, y - 0.26, shown if value else "0", size=TEXT_POINTS, ha="center", va="center")
     if arrows:
         moves = (rows["row"] - rows["row_after"]).abs() + (rows["column"] - rows["column_after"]).abs() == 1
-        for _, way in rows[moves & (rows[arrows] >= SEEN)].iterrows():
-            point(axes, way, way[arrows])
+        point(axes, rows[moves & (rows[arrows] >= SEEN)], arrows)
     axes.set(xlim=(-0.5, last_column + 0.5), ylim=(last_row + 0.5, -0.5), aspect="equal", xticks=[], yticks=[])
     axes.grid(False)
     axes.set_title(title, fontsize=9.5, loc="left")
@@ -93,10 +92,11 @@ def draw(axes: Axes, rows: pd.DataFrame, shade: str, arrows: str | None, title: 
         spine.set(visible=True, color=palette.LIGHT_GREY)
 
 
-def point(axes: Axes, way: pd.Series, alpha: float) -> None:
-    """An arrow in the lower part of the cell, below its number."""
-    x, y = way["column"], way["row"] + 0.2
-    end = x + 0.3 * (way["column_after"] - way["column"]), y + 0.26 * (way["row_after"] - way["row"])
-    look = {"arrowstyle": "-|>", "color": palette.BLACK, "alpha": alpha, "linewidth": 0.9, "mutation_scale": 6,
-            "shrinkA": 0, "shrinkB": 0}  # fmt: skip
-    axes.annotate("", end, xytext=(x, y), arrowprops=look)
+def point(axes: Axes, ways: pd.DataFrame, share: str) -> None:
+    """Arrows in the lower part of the cells, below their numbers."""
+    right, down = ways["column_after"] - ways["column"], ways["row_after"] - ways["row"]
+    axes.quiver(
+        ways["column"], ways["row"] + 0.2, 0.3 * right, 0.26 * down, angles="xy", scale_units="xy", scale=1,
+        color=[to_rgba(palette.BLACK, min(1, alpha)) for alpha in ways[share]], width=0.0042, headwidth=5, headlength=5,
+        headaxislength=4.5,
+    )  # fmt: skip
