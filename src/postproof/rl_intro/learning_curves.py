@@ -47,13 +47,12 @@ def main(args) -> None:
     q_learned = {key: np.array(agent.q_SA) for key, (_, agent) in runs.items()}
     _, q_SA = solve.optimal(mdp, wanted.discount)
     exploring = exact.expected_steps(mdp, exact.epsilon_greedy(q_SA, wanted.epsilon))[worlds.starts(env)].mean()
-    tables.write(args.out, curves, "rl_intro/learning_curves")
     printed = strict_yaml.load(args.printed, DataError, remedy="mend the file")["figures"]
-    tables.write(
-        args.out_agents, agents(curves, planning(wanted), wanted.reached_within * exploring, printed), "rl_intro/agents"
-    )
+    of_agents = agents(curves, planning(wanted), wanted.reached_within * exploring, printed)
+    tables.write(args.out, curves, "rl_intro/learning_curves")
+    tables.write(args.out_agents, of_agents, "rl_intro/agents")
     tables.write(args.out_learned, learned(q_learned, q_SA, mdp, env, wanted), "rl_intro/learned_policies")
-    tables.write(args.out_values, values(q_learned, q_SA, mdp, env), "rl_intro/value_and_policy")
+    tables.write(args.out_values, values(q_learned, q_SA, mdp, env, wanted), "rl_intro/value_and_policy")
 
 
 def planning(settings: LearningCurves) -> dict[str, int]:
@@ -110,21 +109,25 @@ def learned(
     return pd.DataFrame(rows)
 
 
-def values(q_learned: dict, q_SA: NDArray, mdp: FiniteMDP, env: gymnasium.Env) -> pd.DataFrame:
+def values(
+    q_learned: dict, q_SA: NDArray, mdp: FiniteMDP, env: gymnasium.Env, settings: LearningCurves
+) -> pd.DataFrame:
     """q* and means of what the seeds of each agent have learned, for every state in which one may come to act."""
     rows, columns = worlds.grid(env)
     likeliest_SA = mdp.transitions_XS.toarray().argmax(axis=1).reshape(q_SA.shape)
     rewards_SA, best_SA = mdp.expected_rewards_SA(), solve.greedy(q_SA)
     parts = []
-    for agent in dict.fromkeys(agent for agent, _ in q_learned):
+    for agent, planned in planning(settings).items():
         q_NSA = np.array([q for (name, _), q in q_learned.items() if name == agent])
         is_best_NSA = q_NSA == q_NSA.max(axis=2, keepdims=True)
         share_SA = (is_best_NSA / is_best_NSA.sum(axis=2, keepdims=True)).mean(axis=0)
         v_S = q_NSA.max(axis=2).mean(axis=0)
         for s, a in itertools.product(exact.acting_states(mdp, worlds.starts(env)), range(q_SA.shape[1])):
             after = min(likeliest_SA[s, a], rows * columns - 1)
-            parts.append({"agent": agent, "state": s, "row": s // columns, "column": s % columns, "action": a,
-                          "row_after": after // columns, "column_after": after % columns, "reward": rewards_SA[s, a],
-                          "q_exact": q_SA[s, a], "v_exact": q_SA[s].max(), "v_learned": v_S[s],
-                          "optimal": int(best_SA[s, a]), "greedy_share": share_SA[s, a]})  # fmt: skip
+            parts.append({
+                "world": settings.world, "agent": agent, "planning_steps": planned, "state": s, "row": s // columns,
+                "column": s % columns, "action": a, "row_after": after // columns, "column_after": after % columns,
+                "reward": rewards_SA[s, a], "q_exact": q_SA[s, a], "v_exact": q_SA[s].max(), "v_learned": v_S[s],
+                "optimal": int(best_SA[s, a]), "greedy_share": share_SA[s, a],
+            })  # fmt: skip
     return pd.DataFrame(parts)

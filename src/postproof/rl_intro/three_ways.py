@@ -50,7 +50,8 @@ class Study:
         self.mdp: FiniteMDP = finite.from_gymnasium(self.env)
         self.starts = worlds.starts(self.env)
         self.acting = exact.acting_states(self.mdp, self.starts)
-        self.best_SA = solve.greedy(solve.optimal(self.mdp, settings.discount)[1])
+        v_S, q_SA = solve.optimal(self.mdp, settings.discount)
+        self.best_return, self.best_SA = float(v_S[self.starts].mean()), solve.greedy(q_SA)
         self.acts, self.chooses = learners.generators(seed)
         self.walk = self.record()
 
@@ -77,7 +78,8 @@ class Study:
         """What a way was told, what its policy gets, and how often it is right: over states, over its own steps."""
         right_S = (policy_SA * self.best_SA).sum(axis=1)
         visited_S = exact.visits(self.mdp, policy_SA, self.settings.discount, self.starts)
-        return {"way": way, "labels": labels, "seed": self.seed, "rewards": rewards,
+        return {"world": self.settings.world, "way": way, "labels": labels, "seed": self.seed, "rewards": rewards,
+                "best_return": self.best_return,
                 "return": exact.expected_return(self.mdp, policy_SA, self.settings.discount, self.starts),
                 "right_states": right_S[self.acting].mean(),
                 "right_steps": min(1.0, (right_S * visited_S).sum())}  # fmt: skip

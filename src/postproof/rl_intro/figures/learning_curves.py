@@ -75,10 +75,9 @@ def says(agents: pd.DataFrame) -> str:
     planner, plain = agents.loc[agents["planning_steps"].idxmax()], agents.loc["q_learning"]
     parts = []
     for agent, who in (
-        (planner, f"With {planner['planning_steps']:.0f} planned steps after each real one"),
-        (plain, "without planning"),
+        (planner, f"with {planner['planning_steps']:.0f} planned steps a real one"),
+        (plain, "with none"),
     ):
         after = agent["reached_after"]
-        parts.append(f"{who} the agent is near the best that explores " + (
-            f"after {after:.0f} episodes" if after > 0 else "at no time"))  # fmt: skip
-    return f"{parts[0]}; {parts[1]}"
+        parts.append(f"{who} {f'after {after:.0f} episodes' if after > 0 else 'at no time'}")
+    return f"The agent is near the best that explores {parts[0]}, {parts[1]}"

@@ -13,7 +13,7 @@ from postproof.core import tables
 from postproof.rl_intro.figures import dots, means
 from postproof.rl_intro.looks import LOOKS
 
-TABLES = ("rl_intro/three_ways", "rl_intro/clusters", "rl_intro/world_facts")
+TABLES = ("rl_intro/three_ways", "rl_intro/clusters")
 WAYS = {
     "unsupervised": "unsupervised:\nno feedback",
     "supervised": "supervised:\n{labels:.0f} labels",
@@ -27,8 +27,8 @@ def add_arguments(parser) -> None:
 
 
 def main(args) -> None:
-    table, clusters, facts = tables.read_all(args.tables, TABLES)
-    best = facts["best_return"].iloc[0]
+    table, clusters = tables.read_all(args.tables, TABLES)
+    best = table["best_return"].iloc[0]
     tables.must_hold(args.tables[0], {
         "no way gets more than the best": (table["return"] <= best + 1e-6).all(),
         "right in every state is the best": ((table["right_states"] < 1) | (table["return"] > best - 1e-6)).all(),
@@ -53,26 +53,24 @@ def main(args) -> None:
     right.grid(axis="y", visible=False)
     within, chance = clusters["within"].mean(), clusters["by_chance"].mean()
     plotting.headed(
-        figure, says(table, best, facts["states"].iloc[0]),
+        figure, says(table, best),
         f"One walk of random actions for each of {means.seeds(table)}; dots are seeds, bars means, dashed the best "
         f"there is. Unsupervised: groups of states that keep {plotting.percent(within)} of the moves "
         f"({plotting.percent(chance)} by chance) are found, but no reason to prefer an action.",
-        plotting.source(TABLES, f"World: {facts['world'].iloc[0]}."),
+        plotting.source(TABLES, f"World: {table['world'].iloc[0]}."),
     )  # fmt: skip
     plotting.save(figure, args.out_svg, args.out_png)
 
 
-def says(table: pd.DataFrame, best: float, states: int) -> str:
-    """In how many runs recorded rewards are enough for the best policy, and of how many states it takes labels."""
+def says(table: pd.DataFrame, best: float) -> str:
+    """In how many runs recorded rewards are enough for the best policy, and how many labels it takes."""
     is_best = table.assign(best=table["return"] > best - 1e-6)
     recorded = is_best[is_best["way"] == "recorded"]
     found, runs = recorded["best"].sum(), len(recorded)
     enough = "all runs" if found == runs else "no run" if found == 0 else f"{found} of {runs} runs"
     labels = is_best[is_best["way"] == "supervised"].groupby("labels")["best"].all()
-    needed = (
-        f"in all runs from those of {labels.idxmax()} of {states} states" if labels.any() else "from no number here"
-    )
+    needed = f"in all runs with those of {labels.idxmax()} states" if labels.any() else "with no number tried"
     return (
         f"{recorded['rewards'].mean():.0f} recorded rewards, on average, lead to the best policy in {enough}; right "
-        f"actions as labels lead there {needed}"
+        f"actions as labels do {needed}"
     )

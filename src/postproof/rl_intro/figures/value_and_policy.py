@@ -17,7 +17,7 @@ from postproof.charts import palette, plotting
 from postproof.core import tables
 from postproof.rl_intro.looks import LEARNERS
 
-TABLES = ("rl_intro/value_and_policy", "rl_intro/agents", "rl_intro/world_facts")
+TABLES = ("rl_intro/value_and_policy",)
 TEXT_POINTS = 6.6
 ROOM_FOR_TEXT = 14  # columns, beyond which numbers would touch
 SEEN = 0.15  # arrows of a smaller share would hide the others
@@ -28,14 +28,14 @@ def add_arguments(parser) -> None:
 
 
 def main(args) -> None:
-    table, agents, facts = tables.read_all(args.tables, TABLES)
+    [table] = tables.read_all(args.tables, TABLES)
     best = table.groupby(["agent", "state"])
     tables.must_hold(args.tables[0], {
         "v* is the largest q*": ((best["q_exact"].max() - best["v_exact"].first()).abs() < 1e-6).all(),
         "some action is optimal": (best["optimal"].max() == 1).all(),
         "shares of a state's actions sum to 1": ((best["greedy_share"].sum() - 1).abs() < 1e-6).all(),
     })  # fmt: skip
-    planned = agents.set_index("agent")["planning_steps"]
+    planned = table.groupby("agent")["planning_steps"].first()
     plain, planner = "q_learning", planned.idxmax()
     plotting.style()
     figure, panels = plt.subplots(2, 2, figsize=(plotting.COLUMN, 6.1))
@@ -50,7 +50,7 @@ def main(args) -> None:
         figure, says(exact, learned[plain]),
         "A cell is a state, arrows are actions; discounted values. Learned values are means over the seeds after the "
         "last episode, arrows as dark as seeds often act so. Empty: walls and the goal.",
-        plotting.source(TABLES, f"World: {facts['world'].iloc[0]}."),
+        plotting.source(TABLES, f"World: {table['world'].iloc[0]}."),
     )  # fmt: skip
     plotting.save(figure, args.out_svg, args.out_png)
 
