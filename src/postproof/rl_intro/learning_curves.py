@@ -47,7 +47,8 @@ def main(args) -> None:
     q_learned = {key: np.array(agent.q_SA) for key, (_, agent) in runs.items()}
     _, q_SA = solve.optimal(mdp, wanted.discount)
     exploring = exact.expected_steps(mdp, exact.epsilon_greedy(q_SA, wanted.epsilon))[worlds.starts(env)].mean()
-    printed = strict_yaml.load(args.printed, DataError, remedy="mend the file")["figures"]
+    figures = strict_yaml.load(args.printed, DataError, remedy="mend the file")["figures"]
+    printed = figures if wanted.world == worlds.DYNA else {}  # the book's agents were in this world
     of_agents = agents(curves, planning(wanted), wanted.reached_within * exploring, printed)
     tables.write(args.out, curves, "rl_intro/learning_curves")
     tables.write(args.out_agents, of_agents, "rl_intro/agents")

@@ -9,6 +9,7 @@ Source: Sutton and Barto, Reinforcement Learning, 2nd ed., figures 8.2 (Dyna maz
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import gymnasium
@@ -159,8 +160,9 @@ def starts(env: gymnasium.Env) -> list[int]:
 
 
 def grid(env: gymnasium.Env) -> tuple[int, int]:
-    """Rows and columns in which the states lie; a single row where the world is no grid."""
-    world = env.unwrapped
+    """Rows and columns in which the states lie; nearly a square where the world is no grid."""
+    world, states = env.unwrapped, int(env.observation_space.n)
     if hasattr(world, "shape"):
         return tuple(world.shape)
-    return getattr(world, "nrow", 1), getattr(world, "ncol", int(env.observation_space.n))
+    columns = getattr(world, "ncol", math.isqrt(states - 1) + 1)
+    return -(-states // columns), columns

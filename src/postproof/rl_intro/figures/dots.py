@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from postproof.charts import palette, plotting
 from postproof.rl_intro.looks import LOOKS
@@ -27,6 +28,11 @@ def rows(axes: Axes, names: list[str]) -> None:
 
 def compare(axes: Axes, value: float) -> None:
     axes.axvline(value, color=LOOKS["best"].colour, linestyle=LOOKS["best"].line, linewidth=1, zorder=1)
+
+
+def number_axis(axes: Axes) -> None:
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
 
 
 def share_axis(axes: Axes) -> None:

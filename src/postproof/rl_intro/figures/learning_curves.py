@@ -71,13 +71,13 @@ def named(agent: str, agents: pd.DataFrame) -> str:
 
 
 def says(agents: pd.DataFrame) -> str:
-    """After how many episodes the agent that plans most, and the one that does not plan, are near the best."""
+    """How many episodes the agent that plans most, and the one that does not plan, take to come near the best."""
     planner, plain = agents.loc[agents["planning_steps"].idxmax()], agents.loc["q_learning"]
-    parts = []
-    for agent, who in (
-        (planner, f"with {planner['planning_steps']:.0f} planned steps a real one"),
-        (plain, "with none"),
-    ):
-        after = agent["reached_after"]
-        parts.append(f"{who} {f'after {after:.0f} episodes' if after > 0 else 'at no time'}")
-    return f"The agent is near the best that explores {parts[0]}, {parts[1]}"
+    planned, alone = (
+        f"{agent['reached_after']:.0f} episodes" if agent["reached_after"] > 0 else "more episodes than were run"
+        for agent in (planner, plain)
+    )
+    return (
+        f"Coming near the best takes {planned} with {planner['planning_steps']:.0f} planned steps for each real one, "
+        f"{alone} with none"
+    )

@@ -17,8 +17,8 @@ TABLES = ("rl_intro/three_ways", "rl_intro/clusters")
 WAYS = {
     "unsupervised": "unsupervised:\nno feedback",
     "supervised": "supervised:\n{labels:.0f} labels",
-    "recorded": "recorded rewards:\n{rewards:.1f} on average",
-    "interaction": "rewards of its own:\n{rewards:.1f} on average",
+    "recorded": "recorded rewards:\n{rewards:,.1f} on average",
+    "interaction": "rewards of its own:\n{rewards:,.1f} on average",
 }
 
 
@@ -48,6 +48,7 @@ def main(args) -> None:
         returns, [WAYS[way].format(labels=labels, rewards=rows["rewards"].mean()) for (way, labels), rows in cases]
     )
     returns.set_xlabel("discounted return from the start")
+    dots.number_axis(returns)
     dots.share_axis(right)
     right.set_xlabel("right actions: grey of all states,\nblack of the policy's own steps")
     right.grid(axis="y", visible=False)
@@ -69,8 +70,10 @@ def says(table: pd.DataFrame, best: float) -> str:
     found, runs = recorded["best"].sum(), len(recorded)
     enough = "all runs" if found == runs else "no run" if found == 0 else f"{found} of {runs} runs"
     labels = is_best[is_best["way"] == "supervised"].groupby("labels")["best"].all()
-    needed = f"in all runs with those of {labels.idxmax()} states" if labels.any() else "with no number tried"
+    needed = (
+        f"of right actions as labels it takes {labels.idxmax()}" if labels.any() else "no number of labels tried is"
+    )
     return (
-        f"{recorded['rewards'].mean():.0f} recorded rewards, on average, lead to the best policy in {enough}; right "
-        f"actions as labels do {needed}"
+        f"{recorded['rewards'].mean():,.0f} recorded rewards, on average, are enough for the best policy in {enough}; "
+        f"{needed}"
     )

@@ -38,7 +38,8 @@ def main(args) -> None:
     planned = table.groupby("agent")["planning_steps"].first()
     plain, planner = "q_learning", planned.idxmax()
     plotting.style()
-    figure, panels = plt.subplots(2, 2, figsize=(plotting.COLUMN, 6.1))
+    shape = min(1.2, (1 + table["row_after"].max()) / (1 + table["column_after"].max()))
+    figure, panels = plt.subplots(2, 2, figsize=(plotting.COLUMN, 1.75 + plotting.COLUMN * 0.93 * shape))
     exact = table[table["agent"] == plain]
     learned = {agent: table[table["agent"] == agent] for agent in (plain, planner)}
     draw(panels[0, 0], exact, "largest", None, "reward of the best-paid action")
@@ -70,7 +71,7 @@ def says(exact: pd.DataFrame, plain: pd.DataFrame) -> str:
 def draw(axes: Axes, rows: pd.DataFrame, shade: str, arrows: str | None, title: str) -> None:
     states = rows.groupby("state").agg(row=("row", "first"), column=("column", "first"), largest=("reward", "max"),
                                        v_exact=("v_exact", "first"), v_learned=("v_learned", "first"))  # fmt: skip
-    span = max(rows["v_exact"].abs().max(), rows["reward"].abs().max(), 1e-9)
+    span = max(states["v_exact"].abs().max(), states["largest"].abs().max(), 1e-9)
     last_row = max(rows["row"].max(), rows["row_after"].max())
     last_column = max(rows["column"].max(), rows["column_after"].max())
     text = last_column < ROOM_FOR_TEXT
@@ -96,7 +97,7 @@ def point(axes: Axes, ways: pd.DataFrame, share: str) -> None:
     """Arrows in the lower part of the cells, below their numbers."""
     right, down = ways["column_after"] - ways["column"], ways["row_after"] - ways["row"]
     axes.quiver(
-        ways["column"], ways["row"] + 0.2, 0.3 * right, 0.26 * down, angles="xy", scale_units="xy", scale=1,
-        color=[to_rgba(palette.BLACK, min(1, alpha)) for alpha in ways[share]], width=0.0042, headwidth=5, headlength=5,
+        ways["column"], ways["row"] + 0.2, 0.3 * right, 0.26 * down, angles="xy", scale_units="xy", scale=1, units="x",
+        color=[to_rgba(palette.BLACK, min(1, alpha)) for alpha in ways[share]], width=0.038, headwidth=5, headlength=5,
         headaxislength=4.5,
     )  # fmt: skip

@@ -46,7 +46,8 @@ def main(args) -> None:
     dots.compare(returns, fact["best_return"])
     returns.set_xlabel("discounted return from the start,\nacting greedily in the end")
     rewards.set_xlabel("reward per step while it learns,\nlast tenth of the steps")
-    rewards.xaxis.set_major_formatter("{x:.2f}")
+    for axes in (returns, rewards):
+        dots.number_axis(axes)
     plotting.headed(
         figure, says(table, fact["best_return"]),
         f"Q-learning but for the last, {means.seeds(table)}: dots are seeds, bars their means, dashed the best.",
@@ -61,9 +62,9 @@ def says(table: pd.DataFrame, best: float) -> str:
 
     def of(variant: str) -> str:
         runs, all_runs = found.loc[variant]
-        return "none" if runs == 0 else f"all {all_runs}" if runs == all_runs else f"{runs} of {all_runs}"
+        return "no run" if runs == 0 else f"all {all_runs} runs" if runs == all_runs else f"{runs} of {all_runs} runs"
 
     return (
-        f"Always greedy, Q-learning finds the best way in {of('no_exploration')} runs, with high first values in "
+        f"Always greedy, Q-learning finds the best way in {of('no_exploration')}, with high first values in "
         f"{of('optimistic')}, acting at random in {of('only_exploration')}, from rewards alone in {of('no_foresight')}"
     )
