@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 import figures_helpers
-from postproof.core import tables
+from postproof.core import settings, tables
 from postproof.mdp import finite, solve
 from postproof.mdp.finite import FiniteMDP
-from postproof.rl_intro import exact, three_ways, worlds
+from postproof.rl_intro import changing_world, exact, three_ways, worlds
+from postproof.rl_intro.settings import ChangingWorld
 
 GAMMA = 0.9
 LEARNING = {"world": worlds.DYNA, "step_size": 0.2, "epsilon": 0.1, "discount": 0.9, "longest_episode": 2000,
@@ -105,6 +106,18 @@ def test_rewards_count_episodes(table):
     assert (curves.loc[curves["steps"] < LEARNING["longest_episode"], "reward"] == 1).all()
     changing = table["changing_world"].groupby(["world", "agent", "seed"])["reward"]
     assert (changing.first() == 0).all() and changing.apply(lambda run: run.is_monotonic_increasing).all()
+
+
+@pytest.mark.parametrize("length, found, adapted", [(16, 0, 0), (10, 1, 1)])
+def test_an_agent_has_adapted_when_its_late_episodes_are_near_the_new_way(length, found, adapted):
+    """Episodes of 16 steps before the shortcut opens, then of `length`; the last takes all that is left."""
+    wanted = settings.build(ChangingWorld, LEARNING | SECTIONS["changing_world"])
+    rewards = [float(step % 16 == 0) for step in range(1, 401)] + [float(step % length == 0) for step in range(1, 501)]
+    row = changing_world.adaptation("shortcut", "dyna_q", 0, rewards, wanted)
+    assert (row["shortest_before"], row["shortest_after"]) == (16, 10)
+    assert (row["found"], row["adapted"]) == (found, adapted)
+    late = rewards[:-100] + [0.0] * 100  # no goal in the last tenth
+    assert changing_world.adaptation("shortcut", "dyna_q", 0, late, wanted)["adapted"] == 0
 
 
 @pytest.mark.parametrize("world", ["FrozenLake-v1", "CliffWalking-v1"])
