@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated
 
-from postproof.core.errors import DataError, ParamsError
+from postproof.core.errors import ParamsError
 from postproof.core.settings import (
     Count,
     Counts,
@@ -20,6 +20,7 @@ from postproof.core.settings import (
     above,
     at_least,
     at_most,
+    below,
     items,
 )
 
@@ -35,13 +36,12 @@ class Learning(Settings):
     world: Text  # of gymnasium's registry
     step_size: StepSize
     epsilon: Share  # of actions that are random
-    discount: Share
+    discount: Annotated[float, at_least(0), below(1)]  # a learned policy may go in circles: its plain return has no end
     longest_episode: Count  # steps, after which it is cut off
     seeds: Seeds
 
     def relations(self) -> Iterator[Relation]:
         yield from is_a_world("world", self.world)
-        yield from ends_or_discounts(self.world, self.discount)
 
 
 class LearningCurvesSection(Settings):
@@ -137,9 +137,6 @@ class Params(Settings):
     what_is_needed: WhatIsNeededSection
     three_ways: ThreeWaysSection
 
-    def relations(self) -> Iterator[Relation]:
-        yield from ends_or_discounts(self.limits.limit_world, self.learning.discount, "limits.limit_world")
-
 
 def is_a_world(key: str, name: str) -> Iterator[Relation]:
     """That agents can learn there; what is not so, in the words of the one who makes it."""
@@ -149,19 +146,3 @@ def is_a_world(key: str, name: str) -> Iterator[Relation]:
         worlds.make(name).close()
     except ParamsError as error:
         yield Relation(False, key, name, error.context["allowed"], error.message, error.remedy)
-
-
-def ends_or_discounts(world: str, discount: float, key: str = "discount") -> Iterator[Relation]:
-    """Without discounting returns are finite only where every episode can be ended (section 3.4)."""
-    if discount < 1:
-        return
-    from postproof.mdp import finite, solve
-    from postproof.rl_intro import worlds
-
-    try:
-        solve.ending_policy(finite.from_gymnasium(worlds.make(world)))
-    except ParamsError:
-        return  # no world: is_a_world says so
-    except DataError as error:
-        value = discount if key == "discount" else world
-        yield Relation(False, key, value, "discount below 1, or a world that can be ended", error.message, "lower it")

@@ -127,7 +127,7 @@ def make(name: str, **options) -> gymnasium.Env:
     """The environment of this name in gymnasium's registry, `options` as it takes them.
 
     Raises ParamsError when there is none, when it needs a package that is not installed, when its observations or
-    actions are not numbers from 0 on, or when it has no table of its dynamics.
+    actions are not numbers from 0 on, when it has no table of its dynamics, or when it cannot be ended.
     """
     register()
     try:
@@ -141,16 +141,28 @@ def make(name: str, **options) -> gymnasium.Env:
             raise _refused(name, f"has other {whose} than numbers from 0 on: {space}")
     if not hasattr(env.unwrapped, "P"):
         raise _refused(name, "has no table P of its dynamics, from which the exact values come")
+    if not _can_end(env.unwrapped.P):
+        raise _refused(name, "has states from which no episode ends")
     return env
+
+
+def _can_end(table: Table) -> bool:
+    """Whether an end can be reached from every state: then random actions end every episode."""
+    ending: set[int] = set()
+    while True:
+        nearer = {state for state, actions in table.items() if state not in ending and any(
+            chance > 0 and (ended or after in ending)
+            for outcomes in actions.values() for chance, after, _, ended in outcomes)}  # fmt: skip
+        if not nearer:
+            return len(ending) == len(table)
+        ending |= nearer
 
 
 def _refused(name: str, why: str) -> ParamsError:
     return ParamsError(f"a world that {why}", value=name, allowed=ALLOWED, remedy="name another world")
 
 
-ALLOWED = (
-    f"an environment of gymnasium with Discrete spaces and a table P, such as {DYNA}, FrozenLake-v1, CliffWalking-v1"
-)
+ALLOWED = f"one of gymnasium with Discrete spaces, a table P and an end, such as {DYNA}, FrozenLake-v1, CliffWalking-v1"
 
 
 def starts(env: gymnasium.Env) -> list[int]:

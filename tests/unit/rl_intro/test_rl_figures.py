@@ -1,7 +1,7 @@
 """The charts of rl_intro: drawn from small tables and from other worlds, and sentences that change with the table."""
 
 import pytest
-from test_rl_tables import SECTIONS, run
+from rl_runs import SECTIONS, run
 
 import figures_helpers
 from postproof.core import tables

@@ -123,17 +123,22 @@ def test_a_world_changes_after_as_many_steps_whatever_the_episodes():
         ("CartPole-v1", "other observations than numbers"),
         ("LunarLander-v3", "not installed"),
         ("WithoutTable-v0", "no table P"),
+        ("Ring-v0", "no episode ends"),
     ],
 )
 def test_other_worlds_are_refused_with_a_reason(name, why):
     class WithoutTable(gymnasium.Env):
         observation_space = action_space = gymnasium.spaces.Discrete(2)
 
+    class Ring(WithoutTable):
+        P = {s: {a: [(1.0, 1 - s, 1.0, False)] for a in range(2)} for s in range(2)}
+
     gymnasium.register("WithoutTable-v0", entry_point=WithoutTable)
+    gymnasium.register("Ring-v0", entry_point=Ring)
     try:
         with pytest.raises(ParamsError) as raised:
             worlds.make(name)
     finally:
-        del gymnasium.registry["WithoutTable-v0"]
+        del gymnasium.registry["WithoutTable-v0"], gymnasium.registry["Ring-v0"]
     text = str(raised.value)
     assert why in text and name in text and "allowed" in text and "what to do" in text
