@@ -85,7 +85,10 @@ def test_sentences_follow_the_tables(frame):
     assert needed.count("all 3 runs") == 4
     assert what_is_needed.says(frame["what_is_needed"].assign(greedy_return=0.4), 0.5).count("no run") == 4
     ways = frame["three_ways"].assign(**{"return": 0.5})
-    assert "the best policy in all runs; of right actions as labels it takes 3" in three_ways.says(ways, 0.5)
+    assert (
+        "the best policy in all runs; of right actions as labels, 3 are the fewest tried that are"
+        in three_ways.says(ways, 0.5)
+    )
     assert "the best policy in no run; no number of labels tried is" in three_ways.says(ways, 0.6)
     rising = frame["limits"].assign(to_greedy=[0.1, 0.2] * 4, to_exploring=[0.1, 0.2] * 4)
     assert "does not fall" in limits.says(rising) and "not each ends" in limits.says(rising)

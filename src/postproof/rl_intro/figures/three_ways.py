@@ -71,7 +71,9 @@ def says(table: pd.DataFrame, best: float) -> str:
     enough = "all runs" if found == runs else "no run" if found == 0 else f"{found} of {runs} runs"
     labels = is_best[is_best["way"] == "supervised"].groupby("labels")["best"].all()
     needed = (
-        f"of right actions as labels it takes {labels.idxmax()}" if labels.any() else "no number of labels tried is"
+        f"of right actions as labels, {labels.idxmax()} are the fewest tried that are"
+        if labels.any()
+        else "no number of labels tried is"
     )
     return (
         f"{recorded['rewards'].mean():,.0f} recorded rewards, on average, are enough for the best policy in {enough}; "
