@@ -46,8 +46,8 @@ def main(args) -> None:
     for stem, column in (("exploring", "exploring_steps"), ("best", "fewest_steps")):
         axes.axhline(fact[column], color=LOOKS[stem].colour, linestyle=LOOKS[stem].line, linewidth=1, zorder=1)
     last = curves["episode"].max()
-    axes.set(xscale="log", yscale="log", xlim=(1, last), xlabel="episode (logarithmic)",
-             ylabel="steps of the episode (logarithmic)")  # fmt: skip
+    axes.set(xscale="log", yscale="log", xlim=(1, last), xlabel="episode (log)",
+             ylabel="steps of the episode (log)")  # fmt: skip
     axes.set_ylim(0.8 * fact["fewest_steps"], 1.7 * curves.groupby(["agent", "episode"])["steps"].mean().max())
     for axis in (axes.xaxis, axes.yaxis):
         low, high = axis.get_view_interval()

@@ -42,7 +42,7 @@ def main(args) -> None:
             axes.plot(mean, color=colour, linestyle=look.line, linewidth=1.8)
             ends.append((mean.index[-1], mean.iloc[-1], f"{short}, {look.short}", colour))
     axes.axhline(table["between"].iloc[0], color=palette.LIGHT_GREY, linewidth=1, zorder=1)
-    axes.set(xscale="log", yscale="log", xlabel="steps (logarithmic)", ylabel="largest error of a value (logarithmic)",
+    axes.set(xscale="log", yscale="log", xlabel="steps (log)", ylabel="largest error of a value (log)",
              xlim=(table["step"].min(), table["step"].max()))  # fmt: skip
     steps = sorted(set(table["step"]))
     axes.set_xticks(steps, [f"{step:,}" for step in steps])
