@@ -21,7 +21,9 @@ from postproof.mixtral.model import ARMS
 
 ROOT = Path(__file__).parents[2]
 PARAMS = params.load(ROOT / "params.yaml")
-OF_MIXTRAL, OF_LLAMA2, OF_ATTENTION = PARAMS["mixtral"], PARAMS["llama2"], PARAMS["attention"]
+OF_MIXTRAL, OF_LLAMA2, OF_ATTENTION, OF_BANDITS = (
+    PARAMS[post] for post in ("mixtral", "llama2", "attention", "bandits")
+)
 # The posted widths, so that the products take the kernels that real runs take; few layers, tokens and steps, since a
 # fused multiply-add takes an emulator half a microsecond.
 TOKENS = 32
@@ -29,20 +31,30 @@ MODEL = OF_MIXTRAL["model"] | dict(layers=1, sequence=TOKENS)
 TRAINING = OF_MIXTRAL["optimiser"] | dict(batch=1, budget_flops=1.2e8, checkpoint_flops=1e8, val_batches=1)
 CHARACTERS = 3000
 RUNS = [*((arm, "own") for arm in ARMS), ("moe", "as_run")]
-# Commands that make tables of rounding errors, the first to change where a processor rounds in another way, with their
-# sections and the options for a second table.
+# Commands that make tables of rounding errors, the first to change where a processor rounds in another way, compiled
+# loops and sparse solves: their sections, options for what else they read, and for the tables after the first.
 TABLES = {
-    "llama2.rope_check": [OF_LLAMA2["head"], OF_LLAMA2["rope_check"] | dict(seeds=[0])],
-    "llama2.rope_check_as_run": [OF_LLAMA2["head"], OF_LLAMA2["rope_check"], OF_LLAMA2["rope_check_as_run"]],
-    "llama2.norm_check": [OF_LLAMA2["norm_check"] | dict(width=1024, tokens=4, seeds=[0])],
-    "attention.attention_check": [
-        OF_ATTENTION["attention_check"] | dict(shapes=[[1, 8, 9, 9, 64]], seeds=[0], posted_seeds=[0])
-    ],
-    "attention.softmax_scaling": [
-        OF_ATTENTION["softmax_scaling"] | dict(d_heads=[8, 64, 512], rows=100, keys=64, heads=[1, 8])
-    ],
+    "llama2.rope_check": ([OF_LLAMA2["head"], OF_LLAMA2["rope_check"] | dict(seeds=[0])], [], []),
+    "llama2.rope_check_as_run": ([OF_LLAMA2["head"], OF_LLAMA2["rope_check"], OF_LLAMA2["rope_check_as_run"]], [], []),
+    "llama2.norm_check": ([OF_LLAMA2["norm_check"] | dict(width=1024, tokens=4, seeds=[0])], [], []),
+    "attention.attention_check": (
+        [OF_ATTENTION["attention_check"] | dict(shapes=[[1, 8, 9, 9, 64]], seeds=[0], posted_seeds=[0])],
+        [],
+        ["--out-order"],
+    ),
+    "attention.softmax_scaling": (
+        [OF_ATTENTION["softmax_scaling"] | dict(d_heads=[8, 64, 512], rows=100, keys=64, heads=[1, 8])],
+        [],
+        ["--out-heads"],
+    ),
+    "bandits.stationary": (
+        [OF_BANDITS["testbed"] | dict(problems=20, steps=100), OF_BANDITS["agents"]],
+        [],
+        ["--out-scores", "--out-duels", "--out-tries"],
+    ),
+    "mdp.gridworld": ([PARAMS["mdp"]["gridworld"]], ["--printed", "data/published/mdp/gridworld.csv"], ["--out-moves"]),
 }
-SECOND = {"attention.attention_check": "--out-order", "attention.softmax_scaling": "--out-heads"}
+FIRST = {"mdp.gridworld": "--out-values"}
 # Curves, a map of colours, marks on a logarithmic axis.
 CHARTS = ["mixtral.figures.race_val_perplexity", "attention.figures.head_entropy_heatmap", "llama2.figures.rope_theta"]
 ONE_AFTER_THE_OTHER = """
@@ -58,7 +70,7 @@ def run(emulator: list[str], commands: list[list[str]]) -> None:
     environment = {name: value for name, value in os.environ.items() if name not in exact.ENVIRONMENT}
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT / "src"), *filter(None, sys.path)])
     python = [*emulator, os.path.realpath(sys.executable), "-c", ONE_AFTER_THE_OTHER]
-    done = subprocess.run(python, input=json.dumps(commands), env=environment, capture_output=True, text=True)
+    done = subprocess.run(python, input=json.dumps(commands), env=environment, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
 
 
@@ -76,9 +88,10 @@ def trainings(folder: Path, corpus: Path) -> Iterator[list[str]]:
 
 
 def checks(folder: Path) -> Iterator[list[str]]:
-    for command, sections in TABLES.items():
-        second = [SECOND[command], str(folder / f"{command}-second.csv")] if command in SECOND else []
-        yield [command, "--settings", *map(json.dumps, sections), "--out", str(folder / f"{command}.csv"), *second]
+    for command, (sections, reads, more) in TABLES.items():
+        options = [FIRST.get(command, "--out"), *more]
+        outputs = [word for option in options for word in (option, str(folder / f"{command}{option}.csv"))]
+        yield [command, "--settings", *map(json.dumps, sections), *reads, *outputs]
 
 
 def charts(folder: Path) -> Iterator[list[str]]:
@@ -121,5 +134,6 @@ def test_an_emulated_processor_gives_the_same_bytes(processor, tmp_path, corpus,
     if qemu is None:
         pytest.skip("qemu-x86_64 is not installed")
     there = made(tmp_path, corpus, [qemu, "-cpu", processor])
-    outputs = 2 * len(RUNS) + 1 + len(TABLES) + len(SECOND) + 2 * len(CHARTS)
+    tables_made = sum(1 + len(more) for _, _, more in TABLES.values())
+    outputs = 2 * len(RUNS) + 1 + tables_made + 2 * len(CHARTS)
     assert there == here and len(here) == outputs
