@@ -24,8 +24,8 @@ PARAMS = params.load(ROOT / "params.yaml")
 OF_MIXTRAL, OF_LLAMA2, OF_ATTENTION, OF_BANDITS = (
     PARAMS[post] for post in ("mixtral", "llama2", "attention", "bandits")
 )
-# The posted widths, so that the products take the kernels that real runs take; few layers, tokens and steps, since a
-# fused multiply-add takes an emulator half a microsecond.
+# The posted widths, so that the products take the kernels that real runs take; few layers, tokens and steps, since an
+# emulator does multiply-adds one number at a time.
 TOKENS = 32
 MODEL = OF_MIXTRAL["model"] | dict(layers=1, sequence=TOKENS)
 TRAINING = OF_MIXTRAL["optimiser"] | dict(batch=1, budget_flops=1.2e8, checkpoint_flops=1e8, val_batches=1)
