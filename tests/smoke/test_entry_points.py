@@ -61,6 +61,14 @@ def test_the_command_snakemake_of_the_environment_takes_cores_without_a_number(c
     assert done.returncode == 0 and "rule one:" in done.stdout + done.stderr, done.stderr
 
 
+def test_the_command_dvc_of_the_environment_is_ours(tmp_path):
+    """Which reads params.yaml once (engines/dvc_command.py): the last installed of two scripts of one name stays."""
+    script = Path(sys.executable).parent / "dvc"
+    assert "postproof.engines.dvc_command" in script.read_text()
+    done = subprocess.run([script, "status"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0 and "not inside of a DVC repository" in done.stderr  # DVC's words and exit code
+
+
 def test_the_table_of_the_readme_is_the_one_of_the_verdicts():
     text = (ROOT / "README.md").read_text()
     records = [record for path in sorted(ROOT.glob("results/*/claims.json")) for record in show.read(path)]

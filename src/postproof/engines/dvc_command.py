@@ -1,0 +1,21 @@
+"""The command `dvc` of this environment: DVC's own, but it reads params.yaml once (dvc_state.read_params_once)."""
+
+from __future__ import annotations
+
+import sys
+
+from postproof import cli
+from postproof.engines import dvc_state
+
+
+def run() -> int:
+    """DVC's exit code; in another checkout than the installed one, that checkout's code is used."""
+    cli.use_own_code(["-m", "postproof.engines.dvc_command", *sys.argv[1:]])
+    from dvc.cli import main
+
+    dvc_state.read_params_once()
+    return main(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(run())
