@@ -20,6 +20,7 @@ import numpy as np
 
 from postproof.claims import Evidence, Kind, Severity, cells, expression
 from postproof.claims.artefacts import POSITIONS, Figure, Parameter, Selection, Source
+from postproof.claims.digits import WHOLE
 from postproof.claims.expression import Expression
 from postproof.claims.quantity import Quantity
 from postproof.claims.rules import RULES
@@ -78,7 +79,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Shown:
-    """A computed number in a text: `digits` significant ones, in `unit`."""
+    """A computed number in a text: `digits` significant ones (WHOLE: all of a count), in `unit`."""
 
     got: Expression
     unit: str
@@ -306,11 +307,12 @@ class _Reader:
             with naming(key=f"numbers.{name}"):
                 number = mapping(number, required=("got", "unit"), optional=("digits",))
                 digits = text(number.get("digits", "3"))
-                if not digits.isdecimal() or not 1 <= int(digits) <= 12:
-                    raise ClaimError("not a number of digits", value=digits, allowed="1 to 12")
+                is_whole = digits == "whole"
+                if not is_whole and (not digits.isdecimal() or not 1 <= int(digits) <= 12):
+                    raise ClaimError("not a number of digits", value=digits, allowed="1 to 12, or `whole` for a count")
                 got = self._expression(number["got"], "got")
                 Unit.parse(text(number["unit"]))
-                fields["numbers"][name] = Shown(got, number["unit"], int(digits))
+                fields["numbers"][name] = Shown(got, number["unit"], WHOLE if is_whole else int(digits))
         reading_texts = [each.get("if", "") for each in entry.get("readings", []) if isinstance(each, dict)]
         rerun = entry.get("rerun")
         texts = [*fields.values(), entry.get("if"), entry.get("needs"), *reading_texts]

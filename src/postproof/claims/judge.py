@@ -26,6 +26,7 @@ import numpy as np
 
 from postproof.claims import Evidence, Kind, Severity, Verdict, artefacts, document, expression
 from postproof.claims.artefacts import Figure, Parameter, Selection, Table, Work
+from postproof.claims.digits import in_digits
 from postproof.claims.document import Claim, Document, PostedNumber, Test
 from postproof.claims.quantity import MissingRun, Quantity, align, plain, same_unit
 from postproof.claims.rules import RULES, Outcome
@@ -168,7 +169,11 @@ class Judge:
                 got = self.evaluate(shown.got).in_unit(Unit.parse(shown.unit))
                 if len(np.unique(got.data)) != 1:
                     raise ClaimError("a text shows one value", value=got.shape, allowed="min(...), max(...), mean(...)")
-                numbers[name] = in_digits(float(got.data.flat[0]), shown.digits)
+                value = float(got.data.flat[0])
+                try:
+                    numbers[name] = in_digits(value, shown.digits)
+                except ValueError as error:
+                    raise ClaimError("not a whole number", value=value, remedy="say how many digits") from error
         return lambda words: words if words is None else words.format_map(numbers)
 
     def _record(self, claim: Claim) -> dict[str, Any]:
@@ -385,15 +390,6 @@ def severity_of(number: PostedNumber | None, got: Any) -> Severity:
     ratio = max(got / posted, posted / got)
     of_unit = any(abs(ratio / factor - 1) <= OF_UNIT for factor in UNIT_FACTORS)
     return Severity.SLIP if ratio - 1 <= SLIP or of_unit else Severity.NUMBER
-
-
-def in_digits(value: float, digits: int) -> str:
-    """Significant digits without an exponent where the number is of everyday size, thousands apart."""
-    short = float(f"{value:.{digits}g}")
-    if short and not 1e-4 <= abs(short) < 1e15:
-        return f"{value:.{digits - 1}e}"
-    decimals = max(0, digits - 1 - int(np.floor(np.log10(abs(short)))) if short else 0)
-    return f"{short:,.{decimals}f}"
 
 
 def _beside(got: list[Quantity]) -> list[Quantity]:

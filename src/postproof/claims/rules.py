@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from postproof.claims.digits import in_digits
 from postproof.claims.quantity import CHECKPOINT, ROW, SEED, Quantity, plain
 from postproof.claims.strict import one_of, shown, text
 from postproof.core.errors import ClaimError
@@ -118,7 +119,8 @@ def difference(posted: None, got: Quantity, op: str, level: Decimal) -> Outcome:
     spread = {"n": n, "seeds": list(got.seeds), "values": got.data, "mean": mean, "sd": deviation}
     spread |= {"level": float(level), "interval": [low, high]}
     spread = {key: _json(value) for key, value in spread.items()}
-    words = f"in the mean of {n} runs {mean:.3g} ({low:.3g} to {high:.3g}, {float(level) * 100:g} % interval)"
+    mean_text, *bounds = (in_digits(float(value), 3) for value in (mean, low, high))
+    words = f"in the mean of {n} runs {mean_text} ({' to '.join(bounds)}, {float(level) * 100:g} % interval)"
     if low <= 0 <= high:
         return Outcome(None, f"{words}: both signs are possible", spread)
     holds = (low > 0) == (op == ">")

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from tabulate import tabulate
 
 from postproof.claims import Kind, Severity, Verdict
+from postproof.claims.digits import in_digits
 from postproof.core import files
 from postproof.core.errors import ArtefactError, UsageError
 
@@ -110,7 +111,7 @@ def got(record: Mapping[str, Any]) -> str:
     if record["verdict"] == Verdict.NOT_CHECKED:
         return f"{number(value, unit)} predicted" if _is_number(value) else ""
     if record.get("spread"):
-        return f"{record['spread']['mean']:.3g} in the mean of {record['spread']['n']} runs"
+        return f"{in_digits(record['spread']['mean'], 3)} in the mean of {record['spread']['n']} runs"
     if isinstance(value, list | bool):
         return str(record["reason"])  # "true in 4 of 5 runs" says more than the list
     if _is_number(value):
