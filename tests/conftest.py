@@ -3,6 +3,7 @@
 Each test carries the mark of the promise that its folder guards: `pytest -m engines` runs those of one promise.
 """
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ import pytest
 from postproof.core import exact
 
 exact.pin()
+# quantecon, a reference of some tests, has numba start its threads when it is imported: as many as there are cores, and
+# torch's with them, which share one pool. Sums of a training in this process would change.
+os.environ["NUMBA_NUM_THREADS"] = "1"
 
 MARKS = {"unit": "numbers", "workflow": "engines", "faults": "faults", "smoke": "committed"}
 

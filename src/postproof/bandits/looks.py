@@ -40,10 +40,8 @@ def among(*stems: str) -> dict[str, Look]:
     return {stem: LOOKS[stem] for stem in stems}
 
 
-FAMILIES = {
-    "epsilon_greedy": LOOKS["epsilon_greedy"],
-    "epsilon_constant": LOOKS["epsilon_constant"],
-    "gradient": LOOKS["gradient"],
-    "optimistic": LOOKS["optimistic_family"],
-    "ucb": LOOKS["ucb_family"],
+# A family of the parameter study, and the stem of its look.
+FAMILIES = {family: family for family in ("epsilon_greedy", "epsilon_constant", "gradient")} | {
+    "optimistic": "optimistic_family",
+    "ucb": "ucb_family",
 }

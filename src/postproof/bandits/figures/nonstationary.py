@@ -79,5 +79,7 @@ def says(scores: pd.DataFrame) -> str:
             "of the "
             f"worst {words[ahead['rise']].removeprefix('finds ')} it"
         )
-    walk = f"Where values walk, the last steps have the best arm in {drift[0]} with a constant α, {drift[1]} with 1/n"
+    walk = (
+        f"Where values walk, the last steps have the best arm in {drift[0]} with a constant α, {drift[1]} with averages"
+    )
     return f"{walk}; {start}"

@@ -49,7 +49,8 @@ def main(args) -> None:
 
 def draw_study(axes: Axes, table: pd.DataFrame) -> list[tuple]:
     ends = []
-    for family, look in looks.FAMILIES.items():
+    for family, stem in looks.FAMILIES.items():
+        look = looks.LOOKS[stem]
         rows = table[table["family"] == family].sort_values("parameter")
         x, y, error = rows["parameter"], rows["reward"], SIGMAS * rows["reward_error"]
         axes.plot(x, y, color=look.colour, linestyle=look.line, marker=look.marker, markersize=4, linewidth=1.6)
@@ -69,7 +70,7 @@ def draw_leads(axes: Axes, best: pd.DataFrame) -> None:
     kinds = list(dict.fromkeys(best["kind"]))
     families = [family for family in looks.FAMILIES if family != AGAINST]
     for number, family in enumerate(families):
-        look = looks.FAMILIES[family]
+        look = looks.LOOKS[looks.FAMILIES[family]]
         rows = best[best["family"] == family].set_index("kind").loc[kinds]
         places = np.arange(len(kinds)) + 0.17 * (number - (len(families) - 1) / 2)
         axes.errorbar(rows["lead"], places, xerr=[rows["lead"] - rows["lead_low"], rows["lead_high"] - rows["lead"]],
@@ -89,7 +90,7 @@ def says(best: pd.DataFrame) -> str:
     leaders = best.loc[best.groupby("kind")["reward"].idxmax(), ["kind", "family"]]
     first = int((leaders["family"] == "ucb").sum())
     others = leaders[leaders["family"] != "ucb"]
-    names = [f"{looks.FAMILIES[family].short.split(':')[0]} on {kind.replace('_', ' ')}"
+    names = [f"{looks.LOOKS[looks.FAMILIES[family]].short.split(':')[0]} on {kind.replace('_', ' ')}"
              for kind, family in zip(others["kind"], others["family"])]  # fmt: skip
     rest = f"; else {', '.join(names)}" if names else ""
     return (
