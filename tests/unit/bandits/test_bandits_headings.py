@@ -90,7 +90,7 @@ def test_who_finds_the_new_best_arm():
                 for kind, share in (("drifting", 0.5), ("switch", switch), ("rise", rise))]  # fmt: skip
         return nonstationary.says(pd.concat(rows))
 
-    assert "70 % with a constant α, 40 % with 1/n" in says(0.8, 0.2)
+    assert "70 % with a constant α, 40 % with averages" in says(0.8, 0.2)
     assert "drawn anew a high start finds more of the best arm than ε, after a rise of the worst less of it" in says(
         0.8, 0.2
     )
