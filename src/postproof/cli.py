@@ -18,15 +18,22 @@ import sys
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, NoReturn
 
-from postproof.core import exact
+from postproof.core import errors, exact
 from postproof.core.errors import EngineError, PostproofError, UsageError
 
 PACKAGE = Path(__file__).parent
 SOURCE = "src/postproof"  # of a checkout
 ENGINES = "engines"  # the package whose commands go by their last name
 RUNNERS = {"measure": "measuring.runner", "bench": "benchmarks.runner"}
-BUG_EXIT_CODE = 70
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse's, but what is wrong with a line is an error of ours, with message, exit code and line in the log."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, usage=" ".join(self.format_usage().split()[1:]), remedy=f"`{self.prog} --help`")
 
 
 def commands() -> dict[str, str]:
@@ -45,7 +52,7 @@ def commands() -> dict[str, str]:
 
 def parse(argv: list[str]) -> argparse.Namespace:
     """Global options, the command's name, and the rest of the line for the command itself."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="postproof",
         usage="postproof [--mode exact|fast] [--log FILE] COMMAND ...",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -90,7 +97,7 @@ def run(name: str, arguments: list[str], mode: str, log: Path | None, made_of: s
     if mode == "exact":
         exact.pin()
     module = load(name)
-    parser = argparse.ArgumentParser(prog=f"postproof {name}", description=module.__doc__)
+    parser = Parser(prog=f"postproof {name}", description=module.__doc__)
     module.add_arguments(parser)
     args = parser.parse_args(arguments)
     args.mode, args.log, args.made_of = mode, log, made_of
@@ -117,32 +124,38 @@ def use_own_code(arguments: list[str]) -> None:
 
 def report(error: BaseException, log: Path | None) -> int:
     """Prints the short message, appends the JSON line to the job's log, returns the exit code."""
+    error = errors.of_ours(error)
     if isinstance(error, PostproofError):
-        record, code = error.record(), error.exit_code
         print(f"postproof: {error.family} error: {error}", file=sys.stderr)
     else:
-        code = BUG_EXIT_CODE
-        record = {"level": "error", "family": "bug", "exit_code": code, "message": f"{type(error).__name__}: {error}"}
-        record["traceback"] = traceback.format_exception(error)
         traceback.print_exception(error)
         print("postproof: this is a bug in postproof, not in what it was given", file=sys.stderr)
+    record = errors.record(error)
     if log is not None:
         try:
-            log.parent.mkdir(parents=True, exist_ok=True)
-            with log.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"time": datetime.now(UTC).isoformat(timespec="seconds")} | record) + "\n")
+            append(log, record)
         except OSError as unwritable:
             print(f"postproof: cannot write the log {log}: {unwritable}", file=sys.stderr)
-    return code
+    return record["exit_code"]
+
+
+def append(log: Path, record: dict[str, Any]) -> None:
+    """Adds one line of JSON to a job's log, with the time in UTC."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    line = json.dumps({"time": datetime.now(UTC).isoformat(timespec="seconds")} | record)
+    with log.open("a", encoding="utf-8") as file:
+        file.write(f"{line}\n")
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs one command; returns 0, or the exit code of the family of errors that stopped it."""
-    options = parse(sys.argv[1:] if argv is None else argv)
+    log = None
     try:
+        options = parse(sys.argv[1:] if argv is None else argv)
+        log = options.log
         if argv is None:
             use_own_code(["-m", "postproof", *sys.argv[1:]])
-        code = run(options.command, options.arguments, options.mode, options.log)
+        code = run(options.command, options.arguments, options.mode, log)
         sys.stdout.flush()
         return code
     except BrokenPipeError:
@@ -153,4 +166,4 @@ def main(argv: list[str] | None = None) -> int:
         print("postproof: interrupted", file=sys.stderr)
         return 130
     except Exception as error:
-        return report(error, options.log)
+        return report(error, log)

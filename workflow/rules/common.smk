@@ -30,6 +30,7 @@ configfile: "params.yaml"
 or_exit(params.validate, config, "params.yaml", ROOT)
 
 snakemake_state.prepare_environment(ROOT)
+snakemake_state.limit_memory(workflow)
 
 MODE = config["mode"]
 RESULTS = "results" if MODE == "exact" else "results-fast"
@@ -128,3 +129,4 @@ onerror:
     for job in workflow.dag.jobs:
         if workflow.dag.needrun(job) and not workflow.dag.finished(job):
             workflow.persistence.started(job)
+    print("postproof: `make why` tells what failed, what to do, and how to run that job alone", file=sys.stderr)

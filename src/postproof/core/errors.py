@@ -1,13 +1,17 @@
 """What can go wrong, in families: one class, one exit code and one name in the log for each.
 
-An exception here means that a job cannot go on. Outcomes that a caller must expect anyway (a claim that
+An exception here means that a job cannot go on: `cli.main` is where it ends, as a message, an exit code and a line
+of JSON in the job's log, which `postproof why` reads. Outcomes that a caller must expect anyway (a claim that
 does not hold, a machine without a GPU, a hub out of reach) are values: see `claims.Verdict`,
 `devices.Unavailable` and `data.hub.Unreachable`.
 """
 
 from __future__ import annotations
 
+import traceback
 from typing import Any
+
+BUG_EXIT_CODE = 70  # of an error that nobody raised on purpose; sysexits.h: EX_SOFTWARE
 
 
 class PostproofError(Exception):
@@ -27,31 +31,10 @@ class PostproofError(Exception):
         self.remedy = remedy or self.remedy
         self.context = context
 
-    def causes(self) -> list[str]:
-        """The chain of causes, nearest first, as `Type: text`."""
-        chain, cause = [], self.__cause__
-        while cause is not None:
-            text = cause.message if isinstance(cause, PostproofError) else " ".join(str(cause).split())
-            chain.append(f"{type(cause).__name__}: {text}")
-            cause = cause.__cause__
-        return chain
-
-    def record(self) -> dict[str, Any]:
-        """The error as one JSON-ready object, for the job's log."""
-        return {
-            "level": "error",
-            "family": self.family,
-            "exit_code": self.exit_code,
-            "message": self.message,
-            "context": {key: str(value) for key, value in self.context.items()},
-            "remedy": self.remedy,
-            "causes": self.causes(),
-        }
-
     def __str__(self) -> str:
         lines = [self.message]
         lines += [f"  {key.replace('_', ' ')}: {value}" for key, value in self.context.items()]
-        lines += [f"  cause: {cause}" for cause in self.causes()]
+        lines += [f"  cause: {cause}" for cause in causes(self)]
         if self.remedy:
             lines.append(f"  what to do: {self.remedy}")
         return "\n".join(lines)
@@ -114,3 +97,52 @@ class UnitError(PostproofError):
 
     family, exit_code = "unit", 17
     remedy = "use a unit of postproof/core/units.py, or add one there"
+
+
+class ResourceError(PostproofError):
+    """The machine has less memory than the work needs."""
+
+    family, exit_code = "resource", 18
+    remedy = "close what else runs, run fewer jobs at once (`snakemake --cores 1`), or use a machine with more memory"
+
+
+def causes(error: BaseException) -> list[str]:
+    """The chain of causes, nearest first, as `Type: text`: of `raise ... from`, or what was being handled."""
+    chain = []
+    while (error := error.__cause__ or (None if error.__suppress_context__ else error.__context__)) is not None:
+        text = error.message if isinstance(error, PostproofError) else " ".join(str(error).split())
+        chain.append(f"{type(error).__name__}: {text}")
+    return chain
+
+
+def of_ours(error: BaseException) -> BaseException:
+    """The error, or ours in its place where it tells of a machine without memory and not of a fault in the code."""
+    # torch's allocator for the CPU raises a plain RuntimeError; the one for CUDA a subclass of it.
+    of_torch = isinstance(error, RuntimeError) and ("allocate memory" in str(error) or "out of memory" in str(error))
+    if not (isinstance(error, MemoryError) or of_torch):
+        return error
+    ours = ResourceError("out of memory")
+    ours.__cause__, ours.__traceback__ = error, error.__traceback__
+    return ours
+
+
+def record(error: BaseException) -> dict[str, Any]:
+    """The error as one JSON-ready object, for the job's log.
+
+    Three fields are OpenTelemetry's (semantic conventions, "Exceptions in logs"), for whoever collects logs: the class,
+    the message and the stack trace with those of all causes, as Python prints it.
+    """
+    ours = isinstance(error, PostproofError)
+    cls = type(error)
+    return {
+        "level": "error",
+        "family": error.family if ours else "bug",
+        "exit_code": error.exit_code if ours else BUG_EXIT_CODE,
+        "message": error.message if ours else f"{cls.__name__}: {error}",
+        "context": {key: str(value) for key, value in error.context.items()} if ours else {},
+        "remedy": error.remedy if ours else "",
+        "causes": causes(error),
+        "exception.type": cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}",
+        "exception.message": str(error.message if ours else error),
+        "exception.stacktrace": "".join(traceback.format_exception(error)),
+    }

@@ -50,7 +50,7 @@ def atomic(path: Path | str) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for left in path.parent.glob(f".{path.name}.tmp*"):
-            if not _is_running(left.name.removeprefix(f".{path.name}.tmp").partition(".")[0]):
+            if not is_running(left.name.removeprefix(f".{path.name}.tmp").partition(".")[0]):
                 left.unlink(missing_ok=True)
         yield temporary
         with open(temporary, "rb") as file:
@@ -65,8 +65,8 @@ def atomic(path: Path | str) -> Iterator[Path]:
             temporary.unlink()
 
 
-def _is_running(process: str) -> bool:
-    """Whether another process of this number may still be writing: its file is not ours to remove."""
+def is_running(process: str) -> bool:
+    """Whether another process of this number may still be at work: what it writes is not ours to remove."""
     if not process.isdigit() or int(process) == os.getpid():
         return False
     try:

@@ -14,21 +14,25 @@ import argparse
 import hashlib
 import importlib.metadata
 import json
+import math
 import os
+import resource
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from postproof import cli
 from postproof.core import exact
-from postproof.core.errors import EngineError, UsageError
+from postproof.core.errors import ArtefactError, EngineError, UsageError
 from postproof.engines import codegraph, receipts, snakemake_state
 
 if TYPE_CHECKING:
     from postproof.engines import dag
 
 # What decides the last digits besides our own code. Python itself does not: 3.11 and 3.13 give the same bytes.
-LIBRARIES = ("torch", "numpy", "pandas", "scipy", "matplotlib", "safetensors", "tokenizers", "gguf", "transformers")
+LIBRARIES = ("torch", "numpy", "pandas", "scipy", "matplotlib", "safetensors", "tokenizers", "gguf", "transformers",
+             "numba", "gymnasium", "flask", "werkzeug", "structlog", "returns")  # fmt: skip
+BEGIN, END = "begin", "end"  # events in a job's log, around each attempt
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,25 +49,27 @@ def main(args) -> int:
     line = args.line[1:] if args.line[:1] == ["--"] else args.line
     if not line:
         raise UsageError("no command to run", remedy="put it after --")
+    note(args.log, BEGIN, command=line, mode=args.mode, makes=[str(path) for path in args.makes], process=os.getpid())
     reads = [path for path in args.reads if path != args.code]
     code = planned_code(args.code, line[0])
     inputs = {path.as_posix(): receipts.md5_of_input(path) for path in sorted(reads)}
     key = key_of(line, code, inputs, args.mode)
     recorded = args.mode == "exact"  # fast results are of this machine and this run
     if recorded and not args.anew and receipts.restore(key, args.makes):
-        say(args.log, f"{line[0]}: as made before, nothing to compute")
+        print(f"postproof: {line[0]}: as made before, nothing to compute", file=sys.stderr)
+        note(args.log, END, exit_code=0, restored=True)
         return 0
     exit_code = cli.run(line[0], line[1:], args.mode, args.log, made_of=key)
-    if exit_code:
-        return exit_code
-    if planned_code(args.code, line[0]) != code:
-        raise changed("code", args.code)
-    for path in reads:
-        if receipts.md5_of_input(path) != inputs[path.as_posix()]:
-            raise changed("an input", path)
-    if recorded:
-        receipts.keep(key, args.makes, {"command": line, "code": code, "inputs": inputs})
-    return 0
+    if exit_code == 0:
+        if planned_code(args.code, line[0]) != code:
+            raise changed("code", args.code)
+        for path in reads:
+            if receipts.md5_of_input(path) != inputs[path.as_posix()]:
+                raise changed("an input", path)
+        if recorded:
+            receipts.keep(key, args.makes, {"command": line, "code": code, "inputs": inputs})
+    note(args.log, END, exit_code=exit_code, restored=False, peak_mb=peak_mb())
+    return exit_code
 
 
 def planned_code(file: Path, command: str) -> str:
@@ -111,9 +117,20 @@ def libraries() -> dict[str, str | None]:
     return versions
 
 
-def say(log: Path | None, text: str) -> None:
-    print(f"postproof: {text}", file=sys.stderr)
-    if log is not None:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("a", encoding="utf-8") as file:
-            file.write(f"{text}\n")
+def peak_mb() -> int:
+    """Most memory that this process held at once, in MB: what a rule's `mem_mb` has to cover."""
+    unit = 1 if sys.platform == "darwin" else 1024  # getrusage: bytes there, KiB elsewhere
+    return math.ceil(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6)
+
+
+def note(log: Path | None, event: str, **what: Any) -> None:
+    """Says in the job's log that an attempt begins or has ended: `postproof why` tells a killed one by it.
+
+    Raises ArtefactError when it cannot be written.
+    """
+    if log is None:
+        return
+    try:
+        cli.append(log, {"level": "info", "event": event} | what)
+    except OSError as error:
+        raise ArtefactError("cannot write the log", file=log, remedy="see that its folder can be written") from error

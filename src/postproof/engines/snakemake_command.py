@@ -1,7 +1,8 @@
 """The command `snakemake` of this environment: Snakemake's own, but `--cores` may stand without a number.
 
 Snakemake's help says that without a number it takes all cores; its parser (9.27) refuses that. The promise of this
-project, `snakemake --cores`, should not depend on which of the two a version follows.
+project, `snakemake --cores`, should not depend on which of the two a version follows. All cores are those that a
+container leaves to us: Snakemake counts the machine's.
 """
 
 from __future__ import annotations
@@ -9,17 +10,21 @@ from __future__ import annotations
 import sys
 
 from postproof import cli
+from postproof.engines import limits
 
 OPTIONS = ("--cores", "-c")
 
 
-def with_all_cores(arguments: list[str]) -> list[str]:
-    """The arguments with `all` put in after a `--cores` or `-c` that no number of cores follows."""
-    completed = []
-    for argument, following in zip(arguments, [*arguments[1:], ""]):
-        completed.append(argument)
-        if argument in OPTIONS and not (following.isdigit() or following == "all"):
-            completed.append("all")
+def with_all_cores(arguments: list[str], cores: int) -> list[str]:
+    """The arguments with a number in place of `all`, and after a `--cores` or `-c` that no number follows."""
+    completed: list[str] = []
+    rest = list(arguments)
+    while rest:
+        completed.append(rest.pop(0))
+        if completed[-1] in OPTIONS and not (rest and rest[0].isdigit()):
+            completed.append(str(cores))
+            if rest[:1] == ["all"]:
+                rest.pop(0)
     return completed
 
 
@@ -28,7 +33,7 @@ def run() -> None:
     cli.use_own_code(["-m", "postproof.engines.snakemake_command", *sys.argv[1:]])
     from snakemake.cli import main
 
-    main(with_all_cores(sys.argv[1:]))
+    main(with_all_cores(sys.argv[1:], limits.cores()))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from postproof.engines import limits
+
 ANEW = "POSTPROOF_ANEW"  # set for jobs that are to run although their outputs are known
 
 
@@ -55,6 +57,16 @@ def pass_on_force(settings) -> None:
     """Whoever forces a job wants to see it run, not restored. `settings`: Snakemake's DAGSettings."""
     if settings.forceall or settings.forcetargets or settings.forcerun:
         os.environ[ANEW] = "yes"
+
+
+def limit_memory(workflow) -> None:
+    """No more jobs run at once than their `mem_mb` fit into the memory that is free, unless --resources says a limit.
+
+    A job that needs more than there is runs alone. Jobs of a cluster are its scheduler's. `workflow`: Snakemake's.
+    """
+    is_local = workflow.global_resources.get("_nodes").value is None
+    if is_local and workflow.global_resources.get("mem_mb").value is None:
+        workflow.register_resource("mem_mb", limits.memory_mb())
 
 
 def run_by_dvc() -> bool:

@@ -4,7 +4,9 @@ import json
 import subprocess
 import sys
 
+import numpy
 import pytest
+import torch
 
 from postproof import cli
 from postproof.core import errors, files
@@ -41,12 +43,73 @@ def test_an_error_becomes_a_message_a_code_and_a_line_with_its_cause(cls, tmp_pa
     assert record["causes"][0].startswith("JSONDecodeError")
 
 
-def test_an_unexpected_error_is_called_a_bug_and_keeps_its_traceback(tmp_path, capsys):
+def reported(fail, log) -> dict:
+    """The line in the log of what `fail` raises."""
     try:
-        [][1]
-    except IndexError as error:
-        assert cli.report(error, tmp_path / "log") == cli.BUG_EXIT_CODE
-    assert "bug" in capsys.readouterr().err and "IndexError" in (tmp_path / "log").read_text()
+        fail()
+    except Exception as error:
+        code = cli.report(error, log)
+    [record] = map(json.loads, log.read_text().splitlines())
+    assert record["exit_code"] == code
+    return record
+
+
+def test_an_unexpected_error_is_called_a_bug(tmp_path, capsys):
+    record = reported(lambda: [][1], tmp_path / "log")
+    assert (record["family"], record["exit_code"]) == ("bug", errors.BUG_EXIT_CODE)
+    assert "bug" in capsys.readouterr().err and record["message"] == "IndexError: list index out of range"
+
+
+def test_the_line_has_the_fields_of_opentelemetry_and_the_trace_every_cause(tmp_path):
+    def fail():
+        try:
+            try:
+                {}["first"]
+            except KeyError as first:
+                raise OSError("second") from first
+        except OSError as second:
+            raise errors.DataError("third") from second
+
+    record = reported(fail, tmp_path / "log")
+    assert record["exception.type"] == "postproof.core.errors.DataError" and record["exception.message"] == "third"
+    assert record["causes"] == ["OSError: second", "KeyError: 'first'"]
+    trace = record["exception.stacktrace"]
+    assert trace.index("KeyError: 'first'") < trace.index("OSError: second") < trace.index("DataError: third")
+    assert trace.count("Traceback (most recent call last)") == 3
+    builtin = reported(lambda: [][1], tmp_path / "another")
+    assert builtin["exception.type"] == "IndexError" and "[][1]" in builtin["exception.stacktrace"]
+
+
+def test_what_was_being_handled_is_a_cause_unless_it_is_denied(tmp_path):
+    def fail(**denied):
+        try:
+            {}["first"]
+        except KeyError:
+            if denied:
+                raise errors.DataError("second") from None
+            raise errors.DataError("second")  # noqa: B904
+
+    assert reported(fail, tmp_path / "a")["causes"] == ["KeyError: 'first'"]
+    assert reported(lambda: fail(denied=True), tmp_path / "b")["causes"] == []
+
+
+@pytest.mark.parametrize(
+    "fail",
+    [lambda: bytearray(1 << 62), lambda: numpy.ones(1 << 50), lambda: torch.ones(1 << 60)],
+    ids=["python", "numpy", "torch"],
+)
+def test_a_machine_without_memory_is_no_bug(fail, tmp_path, capsys):
+    record = reported(fail, tmp_path / "log")
+    assert record["family"] == "resource" and record["causes"] and record["remedy"]
+    assert "out of memory" in capsys.readouterr().err and "Error" in record["exception.stacktrace"]
+
+
+def test_a_wrong_line_is_a_usage_error_with_a_line_in_the_log(tmp_path, capsys):
+    assert cli.main(["--log", str(tmp_path / "log"), "plan", "--jsno"]) == errors.UsageError.exit_code
+    [record] = map(json.loads, (tmp_path / "log").read_text().splitlines())
+    assert record["family"] == "usage" and "--jsno" in record["message"] and "--json" in record["context"]["usage"]
+    assert cli.main(["--mode", "slow", "plan"]) == errors.UsageError.exit_code
+    assert "`postproof --help`" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("line", [["nonsense"], ["errors"], ["mixtral.model"]])
@@ -73,3 +136,9 @@ def test_exact_mode_after_numpy_was_loaded_unpinned_is_refused():
 def test_json_that_cannot_be_read_names_the_file(tmp_path):
     with pytest.raises(errors.ArtefactError, match="cannot read JSON"):
         files.read_json(tmp_path / "none.json")
+
+
+def test_every_exit_code_is_told(capsys):
+    assert cli.main(["why", "--exit-codes"]) == 0
+    told = capsys.readouterr().out
+    assert all(f"{cls.exit_code:>3}  {cls.family}: " in told for cls in families())

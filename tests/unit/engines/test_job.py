@@ -107,7 +107,8 @@ def test_a_job_runs_once_and_is_restored_from_then_on(ran):
     assert start() == 0 and receipts.is_made(ran[0], [OUTPUT])
     OUTPUT.unlink()
     assert start() == 0 and len(ran) == 1 and OUTPUT.read_text() == "one\n"
-    assert "nothing to compute" in Path("job.log").read_text()
+    first, second = [json.loads(line) for line in Path("job.log").read_text().splitlines() if '"end"' in line]
+    assert not first["restored"] and first["peak_mb"] > 0 and second["restored"]
 
 
 def test_another_input_is_another_job_and_the_first_comes_back(ran):
