@@ -3,12 +3,12 @@
 import os
 import subprocess
 import sys
-import uuid
 from pathlib import Path
 
 import psutil
 import pytest
 
+from groups_helpers import control_group
 from postproof.engines import limits
 
 MB = 1_000_000
@@ -81,31 +81,8 @@ def test_this_machine_has_some_of_both():
     assert 0 <= limits.memory_mb() <= psutil.virtual_memory().total // MB
 
 
-@pytest.fixture
-def group():
-    """A real control group for memory, of 700 MB, and the file that takes processes."""
-    [own] = [line.split(":", 2) for line in limits.MEMBERSHIP.read_text().splitlines()
-             if "memory" in line.split(":")[1].split(",")] or [("0", "", "/")]  # fmt: skip
-    mounted = limits.CGROUPS / own[1] if own[1] else limits.CGROUPS
-    folder = mounted / own[2].lstrip("/") / f"postproof-{uuid.uuid4().hex}"
-    try:
-        folder.mkdir()
-        limit = folder / ("memory.limit_in_bytes" if own[1] else "memory.max")
-        limit.write_text(str(700 * MB))
-    except OSError as error:
-        if folder.is_dir():
-            folder.rmdir()
-        pytest.skip(f"no control group may be made here: {error}")
-    yield folder
-    folder.rmdir()
-
-
-def test_in_a_real_control_group_memory_is_what_it_has_left(group):
-    script = f"""
-import os
-open({str(group / "cgroup.procs")!r}, "w").write(str(os.getpid()))
-from postproof.engines import limits
-print(limits.memory_mb())
-"""
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+def test_in_a_real_control_group_memory_is_what_it_has_left():
+    script = "from postproof.engines import limits; print(limits.memory_mb())"
+    with control_group(memory_mb=700) as within:
+        done = subprocess.run([*within, sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert 300 < int(done.stdout) <= 700
