@@ -18,27 +18,20 @@ import pandas as pd
 from postproof.core import settings, tables
 from postproof.mdp import models, solve
 from postproof.mdp.finite import FiniteMDP
-from postproof.mdp.settings import ActingOnV, Examples, Gridworld, Race, Random, RewardDesign
+from postproof.mdp.settings import ActingOnV
 
 NOISE = 1e-9  # rounding, in shares
 
 
 def add_arguments(parser) -> None:
-    parser.add_argument("--robot", type=Path, required=True, help="finite MDP in YAML")
-    for name in ("examples", "random", "gridworld", "race", "designs"):
-        parser.add_argument(f"--{name}", required=True, help="its section of params, as JSON")
+    models.add_arguments(parser)
     parser.add_argument("--settings", required=True, help="params section mdp.acting_on_v, as JSON")
     parser.add_argument("--out", type=Path, required=True, help="tidy CSV, a row per MDP, way and discount rate")
 
 
 def main(args) -> None:
-    section = settings.parse(ActingOnV, args.settings)
-    designs = settings.parse(RewardDesign, args.designs)
-    race = models.race(settings.parse(Race, args.race), designs.designs[designs.acted_on])
-    environments = settings.parse(Examples, args.examples).environments
-    found = models.examples(args.robot, environments, settings.parse(Gridworld, args.gridworld), race)
-    drawn = list(models.random_mdps(settings.parse(Random, args.random)))
-    tables.write(args.out, acted(found, drawn, section), "mdp/acting_on_v")
+    named, drawn = models.of_sections(args)
+    tables.write(args.out, acted(named, drawn, settings.parse(ActingOnV, args.settings)), "mdp/acting_on_v")
 
 
 def acted(found: dict[str, FiniteMDP], drawn: list[tuple[int, FiniteMDP]], settings: ActingOnV) -> pd.DataFrame:

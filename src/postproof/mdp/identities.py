@@ -32,25 +32,19 @@ import pandas as pd
 from postproof.core import settings, tables
 from postproof.mdp import models, solve
 from postproof.mdp.finite import FiniteMDP
-from postproof.mdp.settings import Examples, Gridworld, Identities, Race, Random, RewardDesign
+from postproof.mdp.settings import Identities
 
 
 def add_arguments(parser) -> None:
-    parser.add_argument("--robot", type=Path, required=True, help="finite MDP in YAML")
-    for name in ("examples", "random", "gridworld", "race", "designs"):
-        parser.add_argument(f"--{name}", required=True, help="its section of params, as JSON")
+    models.add_arguments(parser)
     parser.add_argument("--settings", required=True, help="params section mdp.identities, as JSON")
     parser.add_argument("--out", type=Path, required=True, help="tidy CSV, a row per MDP and check")
 
 
 def main(args) -> None:
+    named, drawn = models.of_sections(args)
     section = settings.parse(Identities, args.settings)
-    designs = settings.parse(RewardDesign, args.designs)
-    race = models.race(settings.parse(Race, args.race), designs.designs[designs.acted_on])
-    environments = settings.parse(Examples, args.examples).environments
-    found = models.examples(args.robot, environments, settings.parse(Gridworld, args.gridworld), race)
-    drawn = [mdp for _, mdp in models.random_mdps(settings.parse(Random, args.random))]
-    tables.write(args.out, checked(found, drawn, section), "mdp/identities")
+    tables.write(args.out, checked(named, [mdp for _, mdp in drawn], section), "mdp/identities")
 
 
 def checked(found: dict[str, FiniteMDP], drawn: list[FiniteMDP], settings: Identities) -> pd.DataFrame:

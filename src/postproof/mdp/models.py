@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from postproof.core import settings
 from postproof.mdp import finite
 from postproof.mdp.finite import FiniteMDP
-from postproof.mdp.settings import Design, Gridworld, Race, Random
+from postproof.mdp.settings import Design, Examples, Gridworld, Race, Random, RewardDesign
 
 ATTACK, CAPTURE = 0, 1
 MATE, MATED = "mate", "mated"
@@ -92,7 +94,26 @@ def of_state_alone(mdp: FiniteMDP) -> FiniteMDP:
     return with_rewards(mdp, reward_S[mdp.state])
 
 
-def examples(robot: Path, environments: list[str], gridworld: Gridworld, of_race: FiniteMDP) -> dict[str, FiniteMDP]:
-    """By name: gridworld, race, recycling_robot, then gymnasium's."""
-    found = {"gridworld": book_gridworld(gridworld), "race": of_race, "recycling_robot": finite.from_yaml(robot)}
-    return found | {name: finite.from_gymnasium(name) for name in environments}
+SECTIONS = ("examples", "random", "gridworld", "race", "designs")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `of_sections` needs."""
+    parser.add_argument("--robot", type=Path, required=True, help="finite MDP in YAML")
+    for name in SECTIONS:
+        parser.add_argument(f"--{name}", required=True, help="its section of params, as JSON")
+
+
+def of_sections(args: argparse.Namespace) -> tuple[dict[str, FiniteMDP], list[tuple[int, FiniteMDP]]]:
+    """The post's MDPs by name (gridworld, race, recycling_robot, gymnasium's), and the random ones with their seeds.
+
+    Raises ParamsError for a section that is not valid, DataError for a robot that is no finite MDP.
+    """
+    designs = settings.parse(RewardDesign, args.designs)
+    named = {
+        "gridworld": book_gridworld(settings.parse(Gridworld, args.gridworld)),
+        "race": race(settings.parse(Race, args.race), designs.designs[designs.acted_on]),
+        "recycling_robot": finite.from_yaml(args.robot),
+    }
+    named |= {name: finite.from_gymnasium(name) for name in settings.parse(Examples, args.examples).environments}
+    return named, list(random_mdps(settings.parse(Random, args.random)))
