@@ -9,7 +9,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # Fixed, since a container may show more cores than it has; each worker builds a small copy of the project for itself.
 TWO_AT_A_TIME := --numprocesses 2 --dist worksteal
 
-.PHONY: all help setup test test-slow lint claims why readme plan verify held verify-recorded bench measure pull sync record deps report clean
+.PHONY: all help setup test test-slow lint claims diff why readme plan verify held verify-recorded bench measure pull sync record deps report clean
 .DEFAULT_GOAL := all
 
 all: setup ## set up .venv, rebuild what has not been built or restored here, compare with the committed artefacts
@@ -49,6 +49,9 @@ lint: setup ## style, common slips, imports that go one way, dvc.yaml as the rul
 claims: setup ## the verdicts, the worst first; POST=llama2 VERDICT="does not hold" SEVERITY=slip choose among them
 	@postproof claims.show $(if $(POST),--post $(POST)) $(if $(VERDICT),--verdict "$(VERDICT)") \
 	    $(if $(SEVERITY),--severity $(SEVERITY)) -- results/*/claims.json
+
+diff: setup ## what changed in results/ since a commit, as tables and a page with charts side by side; REV=HEAD
+	@postproof diff $(if $(REV),"$(REV)")
 
 why: setup ## the last failure of a job, what to do, and how to run it alone; JOB= its output, rule or stage
 	@postproof why $(JOB)

@@ -1,7 +1,7 @@
 # Verdicts of all posts.
 #
 # INPUTS   claims/{post}.yaml, the tables that its values come from, and the schemas of these
-# OUTPUTS  results/{post}/claims.json, results/{post}/README.md
+# OUTPUTS  results/{post}/claims.json and tally.json, results/{post}/README.md
 # STEPS    verdicts (post) -> page (post), with the charts
 
 # What makes each table, for who wants to make it again: `dvc repro STAGE`.
@@ -19,6 +19,7 @@ rule verdicts:
         works=lambda wildcards: CLAIMS[wildcards.post].works,
     output:
         claims=update(f"{RESULTS}/{{post}}/claims.json"),
+        tally=update(f"{RESULTS}/{{post}}/tally.json"),
     log:
         f"logs/verdicts/{RESULTS}/{{post}}.log",
     wildcard_constraints:
@@ -30,7 +31,7 @@ rule verdicts:
         job(
             "claims.judge --claims {input.claims} --others {input.others} --schemas {input.schemas}"
             " --tables {input.tables} --works {input.works} --stages {params.stages:q} --params {params.params:q}"
-            " --out {output.claims}"
+            " --out {output.claims} --out-tally {output.tally}"
         )
 
 

@@ -50,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stages", default="{}", help="what makes each table, as JSON: path to name")
     parser.add_argument("--params", default="{}", help="the post's section of params.yaml, as JSON")
     parser.add_argument("--out", type=Path, required=True, help="results/{post}/claims.json")
+    parser.add_argument("--out-tally", type=Path, help="results/{post}/tally.json: counts, for `dvc metrics`")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -65,7 +66,15 @@ def main(args: argparse.Namespace) -> int:
         found = read_tables(post, args.schemas, args.tables, params)
         records = Judge(post, found, params, works, stages).records()
     files.write_json(args.out, records)
+    if args.out_tally:
+        files.write_json(args.out_tally, tally(records))
     return 0
+
+
+def tally(records: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """How many claims there are, and how many have each verdict: what `dvc metrics` shows and compares."""
+    verdicts = [record["verdict"] for record in records if record["kind"] == Kind.CLAIM]
+    return {"claims": len(verdicts)} | {verdict.value: verdicts.count(verdict) for verdict in Verdict}
 
 
 def _json_object(text: str, name: str) -> dict[str, Any]:

@@ -29,8 +29,9 @@ HEADER = """\
 # Made by `make deps` from the jobs of the Snakemake DAG; not for editing, `make lint` says when it is stale.
 # One stage per job, so that DVC can record, cache and restore each; Snakemake runs them: `dvc repro STAGE`.
 """
+TALLY = "tally.json"  # of a post's verdicts: what `dvc metrics` compares
 # Small, and looked at by readers: in Git, not in DVC's cache.
-IN_GIT = ("metrics", "figures", "interactive", "interactive.js", "claims.json", "README.md")
+IN_GIT = ("metrics", "figures", "interactive", "interactive.js", "claims.json", TALLY, "README.md")
 MAKES_CODE = {
     "cmd": "python -m postproof codegraph",
     "deps": [f"src/{codegraph.PACKAGE}", codegraph.SCHEMAS.as_posix()],
@@ -79,10 +80,17 @@ def made(root: Path) -> str:
         def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
             super().increase_indent(flow, False)
 
-    text = HEADER + yaml.dump(
-        {"vars": [{"snakemake": SNAKEMAKE}], "stages": stages(root)}, Dumper=Plain, sort_keys=False, width=1000
-    )
-    return text
+    content = {"vars": [{"snakemake": SNAKEMAKE}], "stages": stages(root)} | shown(root)
+    return HEADER + yaml.dump(content, Dumper=Plain, sort_keys=False, width=1000)
+
+
+def shown(root: Path) -> dict[str, list[str]]:
+    """What `dvc metrics` and `dvc plots` show: the tally of each post's verdicts, and the charts."""
+    outputs = sorted(output for job in dag.jobs(root) for output in job.outputs)
+    return {
+        "metrics": [path for path in outputs if PurePosixPath(path).name == TALLY],
+        "plots": [path for path in outputs if PurePosixPath(path).match("figures/*.svg")],
+    }
 
 
 def stages(root: Path) -> dict[str, dict[str, Any]]:
