@@ -9,7 +9,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # Fixed, since a container may show more cores than it has; each worker builds a small copy of the project for itself.
 TWO_AT_A_TIME := --numprocesses 2 --dist worksteal
 
-.PHONY: all help setup test test-slow lint claims diff why readme plan verify held verify-recorded bench measure pull sync record deps report clean
+.PHONY: all help setup test test-slow lint claims diff why readme plan verify held verify-recorded bench measure pull sync record crate deps report clean
 .DEFAULT_GOAL := all
 
 all: setup ## set up .venv, rebuild what has not been built or restored here, compare with the committed artefacts
@@ -33,10 +33,16 @@ setup: .venv/ready ## make .venv with the pinned packages
 	pip install --quiet --requirement requirements-hub.lock
 	touch $@
 
+# Their pins do not go with ours, so they have an environment of their own.
+.venv/checkers/ready: .venv/ready requirements-checkers.lock
+	$(PYTHON) -m venv .venv/checkers
+	.venv/checkers/bin/pip install --quiet --requirement requirements-checkers.lock
+	touch $@
+
 test: .venv/hub ## set up and run the tests (minutes); slow and GPU ones are left out
 	pytest $(TWO_AT_A_TIME) -m "not slow and not gpu"
 
-test-slow: .venv/hub ## the slow ones
+test-slow: .venv/hub .venv/checkers/ready ## the slow ones
 	pytest $(TWO_AT_A_TIME) -m "slow and not gpu"
 
 lint: setup ## style, common slips, imports that go one way, dvc.yaml as the rules make it
@@ -85,6 +91,9 @@ sync: setup ## let Snakemake know what DVC restored
 
 record: setup ## record what is here in dvc.lock and the DVC cache
 	postproof record
+
+crate: setup ## describe the results as an RO-Crate, and the software for who collects such
+	postproof crate
 
 deps: setup ## make dvc.yaml anew from the rules
 	postproof dvcfile

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from postproof.core import files
 from postproof.core.errors import EngineError
-from postproof.engines import dag, dvc_state, dvcfile, job, lockfile, receipts
+from postproof.engines import crate, dag, dvc_state, dvcfile, job, lockfile, receipts
 from postproof.engines.sync import run
 
 
@@ -42,6 +42,7 @@ def main(args) -> None:
     run("dvc", "commit", "--force", "--quiet")
     for name in drop_stale(root):
         print(f"{lockfile.LOCK_FILE}: dropped {name}, which dvc.yaml no longer has")
+    crate.write(root, jobs)
     print(f"recorded {len(lockfile.read(root))} artefacts; commit {lockfile.LOCK_FILE} and results/ with Git")
 
 

@@ -11,9 +11,11 @@ from postproof.core.errors import UsageError
 from postproof.engines import diff
 from workflow_helpers import Checkout
 
-CLAIM = {"id": "walk_end", "kind": "claim", "post": "mixtral", "where": "End",
-         "statement": "The walk ends at <b>3</b>.", "posted": 3, "got": 3, "unit": "1", "rule": "exact", "verdict": "holds", "reason": "3", "condition": None,
-         "severity": None}  # fmt: skip
+CLAIM = {
+    "id": "walk_end", "kind": "claim", "post": "mixtral", "where": "End", "statement": "The walk ends at <b>3</b>.",
+    "posted": 3, "got": 3, "unit": "1", "rule": "exact", "verdict": "holds", "reason": "3", "condition": None,
+    "severity": None,
+}  # fmt: skip
 # Of the schema mixtral/race: arm, seed, protocol and step tell rows apart.
 TABLE = """arm,seed,protocol,step,val_loss,val_perplexity
 dense,7,as_posted,1,4.0,54.6
