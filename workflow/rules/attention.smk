@@ -35,6 +35,8 @@ rule softmax_scaling:
         heads=update(f"{RESULTS}/attention/metrics/softmax_heads.csv"),
     log:
         f"logs/softmax_scaling/{RESULTS}.log",
+    resources:
+        mem_mb=1200,
     params:
         settings=section("attention.softmax_scaling"),
     shell:
@@ -134,6 +136,8 @@ rule head_runs:
         run=update(f"{RESULTS}/attention/runs/heads/smollm2_135m.safetensors"),
     log:
         f"logs/head_runs/{RESULTS}/smollm2_135m.log",
+    resources:
+        mem_mb=2000,
     params:
         sha256=section("llama2.model.sha256"),
         settings=section("attention.head_runs"),
@@ -156,6 +160,8 @@ rule head_runs_padded:
         f"logs/head_runs_padded/{RESULTS}/{{token}}.log",
     wildcard_constraints:
         token=Among("attention.other_padding"),
+    resources:
+        mem_mb=2000,
     params:
         sha256=section("llama2.model.sha256"),
         pad_id=section("attention.other_padding.{token}"),
@@ -229,6 +235,8 @@ rule head_runs_hub:
         f"logs/head_runs_hub/{RESULTS}/{{model}}.log",
     wildcard_constraints:
         model=Among("attention.hub_models"),
+    resources:
+        mem_mb=2000,
     params:
         weights=section("attention.hub_models.{model}"),
         settings=section("attention.head_runs"),

@@ -252,6 +252,8 @@ rule ablation:
         table=update(f"{RESULTS}/llama2/metrics/ablation.csv"),
     log:
         f"logs/ablation/{RESULTS}.log",
+    resources:
+        mem_mb=2500,
     params:
         sha256=section("llama2.model.sha256"),
         settings=section("llama2.ablation"),
