@@ -101,8 +101,10 @@ def use_own_code(arguments: list[str]) -> None:
     """In a checkout whose code is not the one that runs, starts this Python anew with the checkout's own.
 
     An environment has one checkout's code installed. In a worktree or a copy it would run that checkout's code on this
-    one's params, and record what came out as made by the code here.
+    one's params, and record what came out as made by the code here. Processes that are started from here on do not
+    import what lies in the working directory: a user's `random.py` is not Python's.
     """
+    os.environ["PYTHONSAFEPATH"] = "1"
     here = Path(SOURCE).resolve()
     if not here.is_dir() or here == PACKAGE.resolve():
         return
