@@ -19,7 +19,7 @@ import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
-from postproof.core import exact
+from postproof.core import environment, exact
 from postproof.core.errors import EngineError, PostproofError, UsageError
 
 PACKAGE = Path(__file__).parent
@@ -98,23 +98,27 @@ def run(name: str, arguments: list[str], mode: str, log: Path | None, made_of: s
 
 
 def use_own_code(arguments: list[str]) -> None:
-    """In a checkout whose code is not the one that runs, starts this Python anew with the checkout's own.
+    """In a checkout, starts this Python anew where it runs other code than the checkout's own, or under other settings.
 
     An environment has one checkout's code installed. In a worktree or a copy it would run that checkout's code on this
-    one's params, and record what came out as made by the code here. Processes that are started from here on do not
-    import what lies in the working directory: a user's `random.py` is not Python's.
+    one's params, and record what came out as made by the code here.
     """
-    os.environ["PYTHONSAFEPATH"] = "1"
     here = Path(SOURCE).resolve()
-    if not here.is_dir() or here == PACKAGE.resolve():
+    if not here.is_dir():
+        return
+    environment.give_home(Path.cwd())
+    start_anew = environment.settle()
+    if here == PACKAGE.resolve() and not start_anew:
         return
     paths = [str(here.parent), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    if os.environ.get("POSTPROOF_CODE") == str(here):  # it did not help: PYTHONPATH is not read
+    if here != PACKAGE.resolve() and os.environ.get("POSTPROOF_CODE") == str(
+        here
+    ):  # it did not help: PYTHONPATH is not read
         raise EngineError("another checkout's code would run here", here=here, running=PACKAGE,
                           remedy="set up this checkout's own environment: `make setup`")  # fmt: skip
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "POSTPROOF_CODE": str(here)}
+    with_own_code = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "POSTPROOF_CODE": str(here)}
     sys.stdout.flush()
-    os.execve(sys.executable, [sys.executable, *arguments], environment)
+    os.execve(sys.executable, [sys.executable, *arguments], with_own_code)
 
 
 def report(error: BaseException, log: Path | None) -> int:

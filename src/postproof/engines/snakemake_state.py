@@ -11,17 +11,9 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from postproof.core import environment
+
 ANEW = "POSTPROOF_ANEW"  # set for jobs that are to run although their outputs are known
-FOR_JOBS = {"PYTHONSAFEPATH": "1", "PYTHONUTF8": "1"}
-NOT_FOR_JOBS = (
-    "PYTHONOPTIMIZE",  # takes out asserts
-    "PYTHONWARNINGS",  # can turn a library's warning into an error
-    "PYTHONINSPECT",  # asks for more input at the end
-    "PYTHONIOENCODING",
-    "MPLBACKEND",
-    "MATPLOTLIBRC",
-    "BASH_ENV",  # a file that bash would run first
-)
 
 
 def mark_incomplete(outputs: Iterable[str], folder: Path = Path(".snakemake")) -> None:
@@ -58,12 +50,9 @@ def remove_stale_runs(rules, paths: Iterable[str]) -> None:
 def prepare_environment(root: Path) -> None:
     """Jobs are started by the Python that runs Snakemake, with the code below `root`, whatever is installed.
 
-    What a user's shell says to Python, matplotlib or bash does not reach them: it could stop them, or change what they
-    write. Nor does a `random.py` or `types.py` that lies in the working directory.
+    The rest of their environment is settled here too: `python -m snakemake` has not come by our command.
     """
-    for name in NOT_FOR_JOBS:
-        os.environ.pop(name, None)
-    os.environ |= FOR_JOBS
+    environment.settle()
     for name, folder in (("PATH", os.path.dirname(sys.executable)), ("PYTHONPATH", str(root / "src"))):
         # An empty entry, which `PYTHONPATH=$PYTHONPATH:...` easily leaves, is the working directory.
         os.environ[name] = os.pathsep.join([folder, *filter(None, os.environ.get(name, "").split(os.pathsep))])
