@@ -106,19 +106,27 @@ def use_own_code(arguments: list[str]) -> None:
     here = Path(SOURCE).resolve()
     if not here.is_dir():
         return
+    environment.check_folder(Path.cwd())
     environment.give_home(Path.cwd())
     start_anew = environment.settle()
     if here == PACKAGE.resolve() and not start_anew:
         return
     paths = [str(here.parent), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    if here != PACKAGE.resolve() and os.environ.get("POSTPROOF_CODE") == str(
-        here
-    ):  # it did not help: PYTHONPATH is not read
+    own = here == PACKAGE.resolve()
+    if not own and os.environ.get("POSTPROOF_CODE") == str(here):  # it did not help: PYTHONPATH is not read
         raise EngineError("another checkout's code would run here", here=here, running=PACKAGE,
                           remedy="set up this checkout's own environment: `make setup`")  # fmt: skip
     with_own_code = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "POSTPROOF_CODE": str(here)}
     sys.stdout.flush()
     os.execve(sys.executable, [sys.executable, *arguments], with_own_code)
+
+
+def use_own_code_or_exit(arguments: list[str]) -> None:
+    """The same; an error ends this process with its message and exit code."""
+    try:
+        use_own_code(arguments)
+    except PostproofError as error:
+        sys.exit(report(error, log=None))
 
 
 def report(error: BaseException, log: Path | None) -> int:

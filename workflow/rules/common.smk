@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from postproof import cli
+from postproof.core import environment
 from postproof.core.errors import PostproofError
 from snakemake.io import flag
 
@@ -21,7 +22,9 @@ def or_exit(function, *arguments):
         sys.exit(cli.report(error, log=None))
 
 
-# Not `configfile:`. It reads YAML 1.1, DVC 1.2: `5e-05`, which `dvc exp run` writes, would be text here and a number there.
+or_exit(environment.check_folder, ROOT)
+
+# Not `configfile:`. It reads YAML 1.1, DVC 1.2: `5e-05`, which `dvc exp run` writes, would be text here, a number there.
 config.update(
     or_exit(params.layered, ["params.yaml", *workflow.overwrite_configfiles], workflow.config_settings.config)
 )

@@ -9,6 +9,8 @@ import pwd
 import sys
 from pathlib import Path
 
+from postproof.core.errors import EngineError
+
 HOME = Path(".postproof/home")  # in a checkout
 # Where programs that we start look for the name of whoever runs them, before they ask the system.
 NAMES = ("LOGNAME", "USER", "LNAME", "USERNAME")
@@ -25,6 +27,14 @@ LEFT_OUT = (
     "MATPLOTLIBRC",
     "BASH_ENV",  # a file that bash would run first
 )
+
+
+def check_folder(checkout: Path) -> None:
+    """Raises EngineError for a folder where no checkout can be: `:` parts the paths in PATH, DVC reads { } as fields."""
+    path = checkout.resolve()
+    if set(":{}\n") & set(str(path)):
+        raise EngineError("a checkout cannot be in this folder", folder=path, remedy="move it, or clone it to another",
+                          allowed="a path without : { } and line ends")  # fmt: skip
 
 
 def settle() -> bool:
