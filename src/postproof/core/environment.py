@@ -30,7 +30,7 @@ LEFT_OUT = (
 
 
 def check_folder(checkout: Path) -> None:
-    """Raises EngineError for a folder where no checkout can be: `:` parts the paths in PATH, DVC reads { } as fields."""
+    """Raises EngineError for a folder where no checkout can be: `:` parts paths in PATH, { } are fields to DVC."""
     path = checkout.resolve()
     if set(":{}\n") & set(str(path)):
         raise EngineError("a checkout cannot be in this folder", folder=path, remedy="move it, or clone it to another",

@@ -104,14 +104,16 @@ def look_up(params: Mapping, key: str) -> Any:
 def path_at(params: Mapping, key: str, file: str) -> str:
     """The path of an input that a user chose, without `.`, `..` and doubled slashes on its way.
 
-    Raises ParamsError for one that the engines cannot carry: braces are wildcards to Snakemake, a leading `-` is an
-    option to a command, and what begins like `s3:` an address to DVC. All else is quoted where it meets a shell.
+    Raises ParamsError for one that the engines cannot carry: to Snakemake, braces are wildcards and <name> is a variable
+    of its own; to a command, a leading `-` is an option; to DVC, what begins like `s3:` is an address, and a file of its
+    own no dependency. All else is quoted where it meets a shell.
     """
     path = os.path.normpath(look_up(params, key))
-    if path.startswith("-") or set("{}") & set(path) or urllib.parse.urlsplit(path).scheme:
+    of_dvc = os.path.basename(path) in ("dvc.yaml", "dvc.lock") or path.endswith(".dvc")
+    if path.startswith("-") or set("{}<>") & set(path) or urllib.parse.urlsplit(path).scheme or of_dvc:
         raise ParamsError(
             "a path that the engines cannot carry", file=file, key=key, value=_shown(path),
-            allowed="a path without { and } that does not begin with - or like s3:",
+            allowed="a path without { } < > that does not begin with - or like s3:, nor a file of DVC's",
             remedy="rename the file, or copy it to another name",
         )  # fmt: skip
     return path
