@@ -6,6 +6,11 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 # Each job is a process of its own: what it imports is compiled once and kept, also where the environment says otherwise.
 export PYTHONDONTWRITEBYTECODE :=
+# A file of yours called random.py or types.py is not Python's.
+export PYTHONSAFEPATH := 1
+# What is installed goes into .venv, also where pip is set to install elsewhere.
+export PIP_USER := 0
+unexport PIP_TARGET PIP_PREFIX PIP_ROOT
 # Fixed, since a container may show more cores than it has; each worker builds a small copy of the project for itself.
 TWO_AT_A_TIME := --numprocesses 2 --dist worksteal
 

@@ -15,7 +15,8 @@
 # its rules are workflow/rules/{post}.smk. `snakemake --cores` rebuilds all of it; dvc.yaml is made from these jobs.
 import sys
 
-sys.path.insert(0, f"{workflow.basedir}/src")  # the code of this checkout, whatever is installed
+# The code of this checkout, whatever is installed; and not what lies beside this file, which Snakemake puts first.
+sys.path[:] = [f"{workflow.basedir}/src", *(path for path in sys.path if path not in ("", workflow.basedir))]
 
 
 include: "workflow/rules/common.smk"

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
-from postproof.core import errors, exact
+from postproof.core import environment, errors, exact
 from postproof.core.errors import EngineError, PostproofError, UsageError
 
 PACKAGE = Path(__file__).parent
@@ -105,21 +105,35 @@ def run(name: str, arguments: list[str], mode: str, log: Path | None, made_of: s
 
 
 def use_own_code(arguments: list[str]) -> None:
-    """In a checkout whose code is not the one that runs, starts this Python anew with the checkout's own.
+    """In a checkout, starts this Python anew where it runs other code than the checkout's own, or under other settings.
 
     An environment has one checkout's code installed. In a worktree or a copy it would run that checkout's code on this
     one's params, and record what came out as made by the code here.
     """
     here = Path(SOURCE).resolve()
-    if not here.is_dir() or here == PACKAGE.resolve():
+    if not here.is_dir():
+        return
+    environment.check_folder(Path.cwd())
+    environment.give_home(Path.cwd())
+    start_anew = environment.settle()
+    if here == PACKAGE.resolve() and not start_anew:
         return
     paths = [str(here.parent), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    if os.environ.get("POSTPROOF_CODE") == str(here):  # it did not help: PYTHONPATH is not read
+    own = here == PACKAGE.resolve()
+    if not own and os.environ.get("POSTPROOF_CODE") == str(here):  # it did not help: PYTHONPATH is not read
         raise EngineError("another checkout's code would run here", here=here, running=PACKAGE,
                           remedy="set up this checkout's own environment: `make setup`")  # fmt: skip
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "POSTPROOF_CODE": str(here)}
+    with_own_code = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "POSTPROOF_CODE": str(here)}
     sys.stdout.flush()
-    os.execve(sys.executable, [sys.executable, *arguments], environment)
+    os.execve(sys.executable, [sys.executable, *arguments], with_own_code)
+
+
+def use_own_code_or_exit(arguments: list[str]) -> None:
+    """The same; an error ends this process with its message and exit code."""
+    try:
+        use_own_code(arguments)
+    except PostproofError as error:
+        sys.exit(report(error, log=None))
 
 
 def report(error: BaseException, log: Path | None) -> int:

@@ -63,7 +63,7 @@ def case(key: str, value: Any, *words: str, id: str):
         case("mixtral.race", REMOVED, "missing key race", "section: mixtral", id="missing section"),
         # Types.
         case(
-            f"{OPTIMISER}.learning_rate", "3e-4", "learning_rate", '"3e-4"', "write 3.0e-0", id="3e-4 is text in YAML"
+            f"{OPTIMISER}.learning_rate", "'3e-4'", "learning_rate", '"3e-4"', "write 0.0003, without", id="in quotes"
         ),
         case(f"{MODEL}.layers", "'3'", f"key: {MODEL}.layers", '"3"', "integer", id="text for a count"),
         case(f"{MODEL}.layers", "true", "value: true", "integer", id="true for a count"),

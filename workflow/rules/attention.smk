@@ -23,7 +23,7 @@ rule attention_check:
     params:
         settings=section("attention.attention_check"),
     shell:
-        job("attention.attention_check --settings {params.settings:q} --out {output.check} --out-order {output.order}")
+        job("attention.attention_check --settings {params.settings} --out {output.check} --out-order {output.order}")
 
 
 rule softmax_scaling:
@@ -41,7 +41,7 @@ rule softmax_scaling:
         settings=section("attention.softmax_scaling"),
     shell:
         job(
-            "attention.softmax_scaling --settings {params.settings:q} --out {output.scaling}"
+            "attention.softmax_scaling --settings {params.settings} --out {output.scaling}"
             " --out-heads {output.heads}"
         )
 
@@ -59,7 +59,7 @@ rule sinusoidal_encoding:
         settings=section("attention.sinusoidal_encoding"),
     shell:
         job(
-            "attention.sinusoidal_encoding --settings {params.settings:q} --out {output.encoding}"
+            "attention.sinusoidal_encoding --settings {params.settings} --out {output.encoding}"
             " --out-wavelengths {output.wavelengths}"
         )
 
@@ -75,7 +75,7 @@ rule attention_weights:
     params:
         settings=section("attention.attention_weights"),
     shell:
-        job("attention.attention_weights --settings {params.settings:q} --out {output.weights}")
+        job("attention.attention_weights --settings {params.settings} --out {output.weights}")
 
 
 rule score_memory:
@@ -90,7 +90,7 @@ rule score_memory:
     params:
         settings=section("attention.score_memory"),
     shell:
-        job("attention.score_memory --settings {params.settings:q} --out {output.memory} --out-fit {output.fit}")
+        job("attention.score_memory --settings {params.settings} --out {output.memory} --out-fit {output.fit}")
 
 
 rule attention_public_models:
@@ -121,7 +121,7 @@ rule kv_cache_loads:
         settings=section("attention.kv_cache_loads"),
     shell:
         job(
-            "attention.kv_cache_loads --configurations {input.configurations} --settings {params.settings:q}"
+            "attention.kv_cache_loads --configurations {input.configurations} --settings {params.settings}"
             " --out {output.table}"
         )
 
@@ -144,7 +144,7 @@ rule head_runs:
     shell:
         job(
             "attention.heads.pretrained_runs --kind gguf --name smollm2_135m --weights {input.weights}"
-            " --sha256 {params.sha256} --sentences {input.sentences} --settings {params.settings:q} --out {output.run}"
+            " --sha256 {params.sha256} --sentences {input.sentences} --settings {params.settings} --out {output.run}"
         )
 
 
@@ -170,7 +170,7 @@ rule head_runs_padded:
         job(
             "attention.heads.pretrained_runs --kind gguf --name smollm2_135m_pad_{wildcards.token}"
             " --weights {input.weights} --sha256 {params.sha256} --pad-id {params.pad_id} --sentences {input.sentences}"
-            " --settings {params.settings:q} --out {output.run}"
+            " --settings {params.settings} --out {output.run}"
         )
 
 
@@ -194,8 +194,8 @@ rule head_runs_race:
     shell:
         job(
             "attention.heads.race_runs --name race_{wildcards.arm} --weights {input.weights}"
-            " --model {params.model:q} --corpus-info {input.corpus} --sentences {input.sentences}"
-            " --settings {params.settings:q} --out {output.run}"
+            " --model {params.model} --corpus-info {input.corpus} --sentences {input.sentences}"
+            " --settings {params.settings} --out {output.run}"
         )
 
 
@@ -219,8 +219,8 @@ rule head_runs_race_untrained:
     shell:
         job(
             "attention.heads.race_runs --untrained --name race_{wildcards.arm}_untrained --weights {input.weights}"
-            " --model {params.model:q} --corpus-info {input.corpus} --sentences {input.sentences}"
-            " --settings {params.settings:q} --out {output.run}"
+            " --model {params.model} --corpus-info {input.corpus} --sentences {input.sentences}"
+            " --settings {params.settings} --out {output.run}"
         )
 
 
@@ -242,8 +242,8 @@ rule head_runs_hub:
         settings=section("attention.head_runs"),
     shell:
         job(
-            "attention.heads.pretrained_runs --kind hub --name {wildcards.model} --weights {params.weights:q}"
-            " --sentences {input.sentences} --settings {params.settings:q} --out {output.run}"
+            "attention.heads.pretrained_runs --kind hub --name {wildcards.model} --weights {params.weights}"
+            " --sentences {input.sentences} --settings {params.settings} --out {output.run}"
         )
 
 
@@ -271,7 +271,7 @@ rule heads:
         hub_models=section("attention.hub_models"),
     shell:
         job(
-            "attention.heads.tabulate --runs {input.runs} --drawn {params.drawn} --settings {params.settings:q}"
+            "attention.heads.tabulate --runs {input.runs} --drawn {params.drawn} --settings {params.settings}"
             " --out-heads {output.heads} --out-heads-by-layer {output.heads_by_layer}"
             " --out-head-examples {output.head_examples} --out-head-gradient {output.head_gradient}"
             " --out-head-gradient-shares {output.head_gradient_shares} --out-padding-effect {output.padding_effect}"

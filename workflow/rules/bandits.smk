@@ -20,7 +20,7 @@ rule testbed:
         example=section("bandits.example"),
     shell:
         job(
-            "bandits.testbed --settings {params.testbed:q} {params.example:q}"
+            "bandits.testbed --settings {params.testbed} {params.example}"
             " --out {output.table} --out-best {output.best} --out-possible {output.possible}"
         )
 
@@ -41,7 +41,7 @@ rule epsilon_greedy:
         long_run=section("bandits.long_run"),
     shell:
         job(
-            "bandits.epsilon_greedy --settings {params.testbed:q} {params.agents:q} {params.long_run:q}"
+            "bandits.epsilon_greedy --settings {params.testbed} {params.agents} {params.long_run}"
             " --out {output.table} --out-crossing {output.crossing} --out-caps {output.caps}"
         )
 
@@ -62,7 +62,7 @@ rule stationary:
         agents=section("bandits.agents"),
     shell:
         job(
-            "bandits.stationary --settings {params.testbed:q} {params.agents:q}"
+            "bandits.stationary --settings {params.testbed} {params.agents}"
             " --out {output.table} --out-scores {output.scores} --out-duels {output.duels} --out-tries {output.tries}"
         )
 
@@ -83,7 +83,7 @@ rule nonstationary:
         settings=section("bandits.nonstationary"),
     shell:
         job(
-            "bandits.nonstationary --settings {params.testbed:q} {params.agents:q} {params.settings:q}"
+            "bandits.nonstationary --settings {params.testbed} {params.agents} {params.settings}"
             " --out {output.table} --out-scores {output.scores} --out-duels {output.duels}"
         )
 
@@ -100,7 +100,7 @@ rule noise:
         testbed=section("bandits.testbed"),
         settings=section("bandits.noise"),
     shell:
-        job("bandits.noise --settings {params.testbed:q} {params.settings:q} --out {output.table}")
+        job("bandits.noise --settings {params.testbed} {params.settings} --out {output.table}")
 
 
 rule contextual:
@@ -117,7 +117,7 @@ rule contextual:
         settings=section("bandits.contextual"),
     shell:
         job(
-            "bandits.contextual --settings {params.testbed:q} {params.settings:q}"
+            "bandits.contextual --settings {params.testbed} {params.settings}"
             " --out {output.table} --out-policies {output.policies}"
         )
 
@@ -136,7 +136,7 @@ rule parameter_study:
         settings=section("bandits.parameter_study"),
     shell:
         job(
-            "bandits.parameter_study --testbed {params.testbed:q} --settings {params.settings:q}"
+            "bandits.parameter_study --testbed {params.testbed} --settings {params.settings}"
             " --out {output.table} --out-best {output.best}"
         )
 
@@ -155,6 +155,6 @@ rule bandits_identities:
         settings=section("bandits.identities"),
     shell:
         job(
-            "bandits.identities --agents {params.agents:q} --settings {params.settings:q}"
+            "bandits.identities --agents {params.agents} --settings {params.settings}"
             " --out {output.table} --out-sums {output.sums}"
         )

@@ -51,7 +51,7 @@ rule twin:
     shell:
         job(
             "{wildcards.post}.interactive.{wildcards.chart} --tables {input.tables} --claims {input.claims}"
-            " --others {input.others} --records {input.records} --caption {params.caption:q} --out {output.page}"
+            " --others {input.others} --records {input.records} --caption {params.caption} --out {output.page}"
         )
 
 

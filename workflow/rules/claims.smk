@@ -30,7 +30,7 @@ rule verdicts:
     shell:
         job(
             "claims.judge --claims {input.claims} --others {input.others} --schemas {input.schemas}"
-            " --tables {input.tables} --works {input.works} --stages {params.stages:q} --params {params.params:q}"
+            " --tables {input.tables} --works {input.works} --stages {params.stages} --params {params.params}"
             " --out {output.claims} --out-tally {output.tally}"
         )
 
@@ -63,6 +63,6 @@ rule page:
         ),
     shell:
         job(
-            "claims.pages --records {input.records} --title {params.title:q} --charts {params.charts:q}"
+            "claims.pages --records {input.records} --title {params.title} --charts {params.charts}"
             " --pictures {input.pictures} --twins {input.twins} --out {output.page}"
         )

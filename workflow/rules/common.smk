@@ -1,9 +1,11 @@
 # What all rules share: valid parameters, the code of a command as input, sections of params.yaml, and failed jobs.
 import json
+import re
 import sys
 from pathlib import Path
 
 from postproof import cli
+from postproof.core import environment
 from postproof.core.errors import PostproofError
 from snakemake.io import flag
 
@@ -20,13 +22,12 @@ def or_exit(function, *arguments):
         sys.exit(cli.report(error, log=None))
 
 
-# Snakemake would not name the file that it cannot read, and would let the second of two equal keys win.
-or_exit(params.load, "params.yaml")
+or_exit(environment.check_folder, ROOT)
 
-
-configfile: "params.yaml"
-
-
+# Not `configfile:`. It reads YAML 1.1, DVC 1.2: `5e-05`, which `dvc exp run` writes, would be text here, a number there.
+config.update(
+    or_exit(params.layered, ["params.yaml", *workflow.overwrite_configfiles], workflow.config_settings.config)
+)
 or_exit(params.validate, config, "params.yaml", ROOT)
 
 snakemake_state.prepare_environment(ROOT)
@@ -81,7 +82,7 @@ class Among(str):
 
 def chosen(key):
     """The path that params.yaml has at `key`, for `input`: DVC follows a change of it."""
-    return flag(params.look_up(config, key), dag.CHOSEN, key)
+    return flag(or_exit(params.path_at, config, key, "params.yaml"), dag.CHOSEN, key)
 
 
 def published(*keys):
@@ -99,10 +100,11 @@ def code(command):
 
 
 def job(command):
-    """The shell text that runs a command of ours as a job: engines/job.py."""
+    """The shell text that runs a command of ours as a job: engines/job.py. Whatever is filled in is quoted."""
     # The mode by name: files in data/ are made in both modes, and a rule's text is part of what Snakemake compares.
     runner = "python -m postproof --mode {MODE} --log {log} job"
-    return f"{runner} --code {{input.code}} --reads {{input:q}} --makes {{output:q}} -- {command}"
+    line = f"{runner} --code {{input.code}} --reads {{input}} --makes {{output}} -- {command}"
+    return re.sub(r"\{(?!MODE\})([^{}:]+)\}", r"{\1:q}", line)
 
 
 def tables(names):

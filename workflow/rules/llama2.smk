@@ -19,7 +19,7 @@ rule rope_check:
         head=section("llama2.head"),
         settings=section("llama2.rope_check"),
     shell:
-        job("llama2.rope_check --settings {params.head:q} {params.settings:q} --out {output.table}")
+        job("llama2.rope_check --settings {params.head} {params.settings} --out {output.table}")
 
 
 rule rope_check_as_run:
@@ -36,7 +36,7 @@ rule rope_check_as_run:
         as_run=section("llama2.rope_check_as_run"),
     shell:
         job(
-            "llama2.rope_check_as_run --settings {params.head:q} {params.settings:q} {params.as_run:q}"
+            "llama2.rope_check_as_run --settings {params.head} {params.settings} {params.as_run}"
             " --out {output.table}"
         )
 
@@ -53,7 +53,7 @@ rule rope_angles:
         head=section("llama2.head"),
         settings=section("llama2.rope_angles"),
     shell:
-        job("llama2.rope_angles --settings {params.head:q} {params.settings:q} --out {output.table}")
+        job("llama2.rope_angles --settings {params.head} {params.settings} --out {output.table}")
 
 
 rule rope_decay:
@@ -68,7 +68,7 @@ rule rope_decay:
         head=section("llama2.head"),
         settings=section("llama2.rope_decay"),
     shell:
-        job("llama2.rope_decay --settings {params.head:q} {params.settings:q} --out {output.table}")
+        job("llama2.rope_decay --settings {params.head} {params.settings} --out {output.table}")
 
 
 rule rope_decay_readings:
@@ -83,7 +83,7 @@ rule rope_decay_readings:
         head=section("llama2.head"),
         settings=section("llama2.rope_decay"),
     shell:
-        job("llama2.rope_decay_readings --settings {params.head:q} {params.settings:q} --out {output.table}")
+        job("llama2.rope_decay_readings --settings {params.head} {params.settings} --out {output.table}")
 
 
 rule rope_theta:
@@ -100,7 +100,7 @@ rule rope_theta:
         settings=section("llama2.rope_theta"),
     shell:
         job(
-            "llama2.rope_theta --settings {params.head:q} {params.settings:q}"
+            "llama2.rope_theta --settings {params.head} {params.settings}"
             " --out {output.pairs} --out-contexts {output.contexts}"
         )
 
@@ -119,7 +119,7 @@ rule rope_diagram:
         settings=section("llama2.rope_diagram"),
     shell:
         job(
-            "llama2.rope_diagram --settings {params.head:q} {params.settings:q}"
+            "llama2.rope_diagram --settings {params.head} {params.settings}"
             " --out {output.arrows} --out-scores {output.scores}"
         )
 
@@ -135,7 +135,7 @@ rule norm_check:
     params:
         settings=section("llama2.norm_check"),
     shell:
-        job("llama2.norm_check --settings {params.settings:q} --out {output.table}")
+        job("llama2.norm_check --settings {params.settings} --out {output.table}")
 
 
 rule public_models:
@@ -170,7 +170,7 @@ rule kv_cache_memory:
     shell:
         job(
             "llama2.kv_cache_memory --varied {input.varied} --beside {input.beside}"
-            " --settings {params.settings:q} --out {output.table}"
+            " --settings {params.settings} --out {output.table}"
         )
 
 
@@ -192,7 +192,7 @@ rule kv_max_batch:
     shell:
         job(
             "llama2.kv_max_batch --varied {input.varied} --beside {input.beside}"
-            " --settings {params.settings:q} --out {output.table} --out-posted {output.posted}"
+            " --settings {params.settings} --out {output.table} --out-posted {output.posted}"
         )
 
 
@@ -214,7 +214,7 @@ rule decode_bytes:
     shell:
         job(
             "llama2.decode_bytes --configurations {input.configurations} --device {input.device}"
-            " --settings {params.settings:q} --out {output.table}"
+            " --settings {params.settings} --out {output.table}"
         )
 
 
@@ -238,7 +238,7 @@ rule serving_budget:
     shell:
         job(
             "llama2.serving_budget --varied {input.varied} --beside {input.beside} --device {input.device}"
-            " --settings {params.settings:q} --out-budget {output.budget} --out-loads {output.loads}"
+            " --settings {params.settings} --out-budget {output.budget} --out-loads {output.loads}"
         )
 
 
@@ -260,5 +260,5 @@ rule ablation:
     shell:
         job(
             "llama2.ablation --model {input.model} --sha256 {params.sha256} --texts {input.texts}"
-            " --settings {params.settings:q} --out {output.table}"
+            " --settings {params.settings} --out {output.table}"
         )

@@ -39,5 +39,5 @@ rule held_texts:
     shell:
         job(
             "data.prepare_held_texts --shakespeare {input.shakespeare} --characters {params.characters}"
-            " --page {input.page:q} --out {output.texts}"
+            " --page {input.page} --out {output.texts}"
         )

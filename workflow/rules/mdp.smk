@@ -17,7 +17,7 @@ rule backup_diagram:
     params:
         settings=section("mdp.backup_diagram"),
     shell:
-        job("mdp.backup_diagram --mdp {input.mdp} --settings {params.settings:q} --out {output.table}")
+        job("mdp.backup_diagram --mdp {input.mdp} --settings {params.settings} --out {output.table}")
 
 
 rule gridworld:
@@ -34,7 +34,7 @@ rule gridworld:
         settings=section("mdp.gridworld"),
     shell:
         job(
-            "mdp.gridworld --settings {params.settings:q} --printed {input.printed}"
+            "mdp.gridworld --settings {params.settings} --printed {input.printed}"
             " --out-values {output.values} --out-moves {output.moves}"
         )
 
@@ -51,7 +51,7 @@ rule discounting:
     params:
         settings=section("mdp.discounting"),
     shell:
-        job("mdp.discounting --settings {params.settings:q} --out {output.rates} --out-steps {output.steps}")
+        job("mdp.discounting --settings {params.settings} --out {output.rates} --out-steps {output.steps}")
 
 
 rule mdp_identities:
@@ -72,9 +72,9 @@ rule mdp_identities:
         settings=section("mdp.identities"),
     shell:
         job(
-            "mdp.identities --robot {input.robot} --examples {params.examples:q} --random {params.random:q}"
-            " --gridworld {params.gridworld:q} --race {params.race:q} --designs {params.designs:q}"
-            " --settings {params.settings:q} --out {output.table}"
+            "mdp.identities --robot {input.robot} --examples {params.examples} --random {params.random}"
+            " --gridworld {params.gridworld} --race {params.race} --designs {params.designs}"
+            " --settings {params.settings} --out {output.table}"
         )
 
 
@@ -96,9 +96,9 @@ rule acting_on_v:
         settings=section("mdp.acting_on_v"),
     shell:
         job(
-            "mdp.acting_on_v --robot {input.robot} --examples {params.examples:q} --random {params.random:q}"
-            " --gridworld {params.gridworld:q} --race {params.race:q} --designs {params.designs:q}"
-            " --settings {params.settings:q} --out {output.table}"
+            "mdp.acting_on_v --robot {input.robot} --examples {params.examples} --random {params.random}"
+            " --gridworld {params.gridworld} --race {params.race} --designs {params.designs}"
+            " --settings {params.settings} --out {output.table}"
         )
 
 
@@ -117,7 +117,7 @@ rule reward_design:
         settings=section("mdp.reward_design"),
     shell:
         job(
-            "mdp.reward_design --race {params.race:q} --settings {params.settings:q} --out {output.discounts}"
+            "mdp.reward_design --race {params.race} --settings {params.settings} --out {output.discounts}"
             " --out-bonus {output.bonus} --out-feedback {output.feedback}"
         )
 
@@ -133,7 +133,7 @@ rule navigation:
     params:
         settings=section("mdp.navigation"),
     shell:
-        job("mdp.navigation --settings {params.settings:q} --out {output.table}")
+        job("mdp.navigation --settings {params.settings} --out {output.table}")
 
 
 rule sparse_reward:
@@ -147,4 +147,4 @@ rule sparse_reward:
     params:
         settings=section("mdp.sparse_reward"),
     shell:
-        job("mdp.sparse_reward --settings {params.settings:q} --out {output.table}")
+        job("mdp.sparse_reward --settings {params.settings} --out {output.table}")

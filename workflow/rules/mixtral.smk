@@ -54,7 +54,7 @@ rule train_race:
     shell:
         job(
             "mixtral.train_race --arm {wildcards.arm} --seed {wildcards.seed} --draws {params.draws}"
-            " --model {params.model:q} --training {params.optimiser:q} {params.training:q} --device {params.device}"
+            " --model {params.model} --training {params.optimiser} {params.training} --device {params.device}"
             " --corpus {input.corpus} --out-rows {output.rows} --out-weights {output.weights}"
         )
 
@@ -107,8 +107,8 @@ rule train_isoflop:
     shell:
         job(
             "mixtral.train_isoflop --arm {wildcards.arm} --seed {wildcards.seed} --width {wildcards.width}"
-            " --draws {params.draws} --model {params.model:q} --training {params.optimiser:q} --device {params.device}"
-            " --budgets {params.budgets:q} --race-budget {params.race_budget}"
+            " --draws {params.draws} --model {params.model} --training {params.optimiser} --device {params.device}"
+            " --budgets {params.budgets} --race-budget {params.race_budget}"
             " --corpus {input.corpus} --out-rows {output.rows} --out-weights {output.weights}"
         )
 
@@ -130,7 +130,7 @@ rule isoflop_metrics:
         race_budget=section("mixtral.race.training.budget_flops"),
     shell:
         job(
-            "mixtral.isoflop_metrics --runs {input.runs} --budgets {params.budgets:q}"
+            "mixtral.isoflop_metrics --runs {input.runs} --budgets {params.budgets}"
             " --race-budget {params.race_budget} --out-points {output.points} --out-gap {output.gap}"
         )
 
@@ -223,7 +223,7 @@ rule train_router_balance:
     shell:
         job(
             "mixtral.train_router_balance --arm {wildcards.arm} --seed {wildcards.seed} --draws {params.draws}"
-            " --model {params.model:q} --training {params.optimiser:q} {params.training:q} --device {params.device}"
+            " --model {params.model} --training {params.optimiser} {params.training} --device {params.device}"
             " --corpus {input.corpus} --out-rows {output.rows} --out-weights {output.weights}"
             " --out-routing {output.routing}"
         )
@@ -243,7 +243,7 @@ rule router_balance_metrics:
         f"logs/router_balance_metrics/{RESULTS}.log",
     params:
         seeds=section("mixtral.router_balance.seeds"),
-        protocols="paired by_layer",
+        protocols=["paired", "by_layer"],
     shell:
         job(
             "mixtral.router_metrics --protocols {params.protocols} --runs {input.runs} --routing {input.routing}"
@@ -288,7 +288,7 @@ rule dispatch_volume:
         bytes_per_value=section("mixtral.telemetry.bytes_per_value"),
     shell:
         job(
-            "mixtral.dispatch_volume --routing {input.routing} --devices {params.devices:q}"
+            "mixtral.dispatch_volume --routing {input.routing} --devices {params.devices}"
             " --bytes-per-value {params.bytes_per_value} --configuration {input.configuration}"
             " --out {output.volume} --out-uniform {output.uniform}"
         )
@@ -308,7 +308,7 @@ rule parameters:
         model=section("mixtral.model"),
     shell:
         job(
-            "mixtral.parameters --configuration {input.configuration} --model {params.model:q}"
+            "mixtral.parameters --configuration {input.configuration} --model {params.model}"
             " --corpus-info {input.corpus} --out {output.parameters}"
         )
 
@@ -327,7 +327,7 @@ rule flop_breakdown:
         batch=section("mixtral.optimiser.batch"),
     shell:
         job(
-            "mixtral.flop_breakdown --model {params.model:q} --batch {params.batch}"
+            "mixtral.flop_breakdown --model {params.model} --batch {params.batch}"
             " --corpus-info {input.corpus} --out {output.flops}"
         )
 
@@ -344,4 +344,4 @@ rule worked_token:
         logits=section("mixtral.worked_token.logits"),
         top_k=section("mixtral.model.top_k"),
     shell:
-        job("mixtral.worked_token --logits {params.logits:q} --top-k {params.top_k} --out {output.token}")
+        job("mixtral.worked_token --logits {params.logits} --top-k {params.top_k} --out {output.token}")

@@ -39,7 +39,7 @@ rule prepare_corpus:
         train_fraction=section("mixtral.corpus.train_fraction"),
     shell:
         job(
-            "data.prepare_corpus --text {input.text:q} --section mixtral.{wildcards.corpus}"
+            "data.prepare_corpus --text {input.text} --section mixtral.{wildcards.corpus}"
             " --characters {params.characters} --train-fraction {params.train_fraction}"
             " --out-arrays {output.arrays} --out-info {output.info}"
         )

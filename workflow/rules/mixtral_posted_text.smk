@@ -119,7 +119,7 @@ rule train_two_precisions:
     shell:
         job(
             "mixtral.train_two_precisions --arm {wildcards.arm} --seed {wildcards.seed} --steps {params.steps}"
-            " --model {params.model:q} --training {params.optimiser:q} {params.training:q}"
+            " --model {params.model} --training {params.optimiser} {params.training}"
             " --corpus {input.corpus} --out-rows {output.rows}"
         )
 
@@ -194,7 +194,7 @@ rule reruns:
     shell:
         job(
             "mixtral.reruns --posted {input.posted} --race {input.race} --balance {input.balance}"
-            " --seeds {params.seeds:q} --out-race {output.race} --out-equal {output.equal} --out-balance {output.balance}"
+            " --seeds {params.seeds} --out-race {output.race} --out-equal {output.equal} --out-balance {output.balance}"
         )
 
 

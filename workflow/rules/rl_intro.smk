@@ -16,7 +16,7 @@ rule world_facts:
     params:
         learning=section("rl_intro.learning"),
     shell:
-        job("rl_intro.world_facts --settings {params.learning:q}" " --out {output.table}")
+        job("rl_intro.world_facts --settings {params.learning}" " --out {output.table}")
 
 
 rule learning_curves:
@@ -36,7 +36,7 @@ rule learning_curves:
         settings=section("rl_intro.learning_curves"),
     shell:
         job(
-            "rl_intro.learning_curves --settings {params.learning:q} {params.settings:q} --printed {input.printed}"
+            "rl_intro.learning_curves --settings {params.learning} {params.settings} --printed {input.printed}"
             " --out {output.table} --out-agents {output.agents} --out-learned {output.learned} --out-values {output.values}"
         )
 
@@ -55,7 +55,7 @@ rule changing_world:
         settings=section("rl_intro.changing_world"),
     shell:
         job(
-            "rl_intro.changing_world --settings {params.learning:q} {params.settings:q}"
+            "rl_intro.changing_world --settings {params.learning} {params.settings}"
             " --out {output.table} --out-adapted {output.adapted}"
         )
 
@@ -72,7 +72,7 @@ rule limits:
         learning=section("rl_intro.learning"),
         settings=section("rl_intro.limits"),
     shell:
-        job("rl_intro.limits --settings {params.learning:q} {params.settings:q}" " --out {output.table}")
+        job("rl_intro.limits --settings {params.learning} {params.settings}" " --out {output.table}")
 
 
 rule what_is_needed:
@@ -87,7 +87,7 @@ rule what_is_needed:
         learning=section("rl_intro.learning"),
         settings=section("rl_intro.what_is_needed"),
     shell:
-        job("rl_intro.what_is_needed --settings {params.learning:q} {params.settings:q}" " --out {output.table}")
+        job("rl_intro.what_is_needed --settings {params.learning} {params.settings}" " --out {output.table}")
 
 
 rule three_ways:
@@ -104,6 +104,6 @@ rule three_ways:
         settings=section("rl_intro.three_ways"),
     shell:
         job(
-            "rl_intro.three_ways --settings {params.learning:q} {params.settings:q}"
+            "rl_intro.three_ways --settings {params.learning} {params.settings}"
             " --out {output.table} --out-clusters {output.clusters}"
         )

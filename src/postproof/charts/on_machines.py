@@ -51,7 +51,7 @@ def read(path: Path, labels: Sequence[str], numbers: Sequence[str]) -> Measured:
 
     Raises ArtefactError when table or JSON is missing or broken, is another machine's, or has no row with a value.
     """
-    table = files.read_csv(path, [*labels, *numbers, "note"])
+    table = files.read_csv(path, [*labels, *numbers, "note"], labels=labels, words=["note"])
     table = table[table["note"].isna()].drop(columns="note")
     if table.empty:
         raise ArtefactError("no row has a value, only notes", file=path, remedy=REMEDY)

@@ -24,6 +24,8 @@ LINE = 1.25  # of the type's size
 MARGIN, GAP = 0.12, 0.03  # inches: around, and between the sentence and the grey line
 SLACK = 0.98  # type on a screen is a little wider than its outlines
 
+AS_TYPED = {"parse_math": False}  # of matplotlib's texts, for words of data: a dollar sign begins no formula
+
 STYLE = {
     "svg.hashsalt": "postproof",  # ids in the SVG come from this instead of a random number
     "svg.fonttype": "path",  # text as outlines: no reader's font changes the picture
@@ -71,11 +73,12 @@ def headed(figure: Figure, says: str, what: str, foot: str) -> None:
     for line, points, weight, colour in lines:
         down += points * LINE / 72 + (GAP if points != above else 0)
         above = points
-        figure.text(MARGIN / width, 1 - down / height, line, size=points, weight=weight, color=colour, va="baseline")
+        figure.text(MARGIN / width, 1 - down / height, line, size=points, weight=weight, color=colour, va="baseline",
+                    **AS_TYPED)  # fmt: skip
     up = MARGIN / 2
     for line in reversed(feet):
         figure.text(MARGIN / width, (up + SMALL_POINTS * 0.25 / 72) / height, line, size=SMALL_POINTS,
-                    color=palette.DARK_GREY, va="baseline")  # fmt: skip
+                    color=palette.DARK_GREY, va="baseline", **AS_TYPED)  # fmt: skip
         up += SMALL_POINTS * LINE / 72
     top, bottom = down + 1.2 * MARGIN, up + MARGIN / 2
     figure.get_layout_engine().set(rect=(0, bottom / height, 1, 1 - (top + bottom) / height))
@@ -125,7 +128,7 @@ def name_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None
     shift = sum(excess) / len(excess) if excess else 0.0  # so that the group stays centred on its ends
     for got, (wanted, x, y, text, colour) in zip(heights, placed):
         axes.annotate(text, (x, y), xytext=(6, (got - shift - wanted) * 72 / figure.dpi), textcoords="offset points",
-                      color=colour, size=SMALL_POINTS, va="center", annotation_clip=False)  # fmt: skip
+                      color=colour, size=SMALL_POINTS, va="center", annotation_clip=False, **AS_TYPED)  # fmt: skip
 
 
 def save(figure: Figure, svg: Path, png: Path) -> None:

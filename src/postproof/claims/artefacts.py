@@ -19,7 +19,7 @@ import numpy as np
 
 from postproof.claims.quantity import CHECKPOINT, ROW, SEED, Quantity, scalar
 from postproof.claims.strict import mapping, naming, one_of, shown, text
-from postproof.core import files, strict_yaml, tables
+from postproof.core import strict_yaml, tables
 from postproof.core.errors import ClaimError
 from postproof.core.tables import Column
 from postproof.core.units import Unit
@@ -109,8 +109,8 @@ def _rows(handed: Sequence[Path], columns: Mapping[str, Column]) -> pandas.DataF
     import pandas
 
     if "measured" not in handed[0].parts:
-        return files.read_csv(handed[0])
-    parts = [files.read_csv(file).assign(machine=file.stem) for file in sorted(handed)]
+        return tables.read_file(handed[0], columns)
+    parts = [tables.read_file(file, columns).assign(machine=file.stem) for file in sorted(handed)]
     of_all = pandas.concat(parts, ignore_index=True)
     return of_all[[name for name in columns if name in of_all]]
 

@@ -8,13 +8,17 @@ and names the file when something is off.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
+import io
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from postproof.core import texts
 from postproof.core.errors import ArtefactError
 
 if TYPE_CHECKING:
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
 # Nine significant digits tell any two float32 numbers apart, and hide the last bits of float64, in which the
 # mathematical libraries of two systems may differ.
 FLOAT_FORMAT = "%.9g"
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:e[-+]\d{2,3})?")
 
 
 def sha256(path: Path | str) -> str:
@@ -112,8 +117,17 @@ def write_csv(path: Path | str, table: pandas.DataFrame) -> None:
         table.to_csv(temporary, index=False, float_format=FLOAT_FORMAT, lineterminator="\n", encoding="utf-8")
 
 
-def read_csv(path: Path | str, columns: Sequence[str] = (), numbers: Sequence[str] = ()) -> pandas.DataFrame:
+def read_csv(
+    path: Path | str,
+    columns: Sequence[str] = (),
+    numbers: Sequence[str] = (),
+    labels: Sequence[str] = (),
+    words: Sequence[str] = (),
+) -> pandas.DataFrame:
     """The table, with at least `columns` and `numbers`; the latter hold finite numbers only.
+
+    A column of `labels` holds numbers only where each is written as numbers are, and not as `1e5`, `007`, `inf` or
+    `true`; one of `words` holds text, whatever is written there. An empty cell has no value in any column.
 
     Raises ArtefactError when the file is missing, empty, cut off in its last line, lacks a column or a number.
     """
@@ -122,14 +136,17 @@ def read_csv(path: Path | str, columns: Sequence[str] = (), numbers: Sequence[st
 
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = texts.read(path)
     except (OSError, UnicodeDecodeError) as error:
         raise ArtefactError("cannot read table", file=path) from error
     if not text.endswith("\n"):
         raise ArtefactError("table is empty or cut off: no end of line at its end", file=path)
+    # Only an empty cell has no value: words such as None, NA and null are data.
+    read = functools.partial(pandas.read_csv, keep_default_na=False, na_values=[""])
     try:
-        # Only an empty cell has no value: words such as None, NA and null are data.
-        table = pandas.read_csv(path, keep_default_na=False, na_values=[""])
+        as_typed = read(io.StringIO(text), dtype=str, usecols=lambda name: name in labels) if labels else {}
+        named = [name for name in labels if name in as_typed and not _are_numbers(as_typed[name].dropna().unique())]
+        table = read(io.StringIO(text), dtype=dict.fromkeys([*named, *words], str))
     except ValueError as error:
         raise ArtefactError("cannot read table", file=path) from error
     if not isinstance(table.index, pandas.RangeIndex):
@@ -147,6 +164,11 @@ def read_csv(path: Path | str, columns: Sequence[str] = (), numbers: Sequence[st
         if not pandas.api.types.is_numeric_dtype(table[column]) or not numpy.isfinite(table[column]).all():
             raise ArtefactError("table holds a cell that is not a finite number", file=path, column=column)
     return table
+
+
+def _are_numbers(cells: Iterable[str]) -> bool:
+    """Or truth values as pandas writes them: what a table of ours has in place of words."""
+    return all(_NUMBER.fullmatch(cell) or cell in ("True", "False") for cell in cells)
 
 
 def save_tensors(path: Path | str, tensors: Mapping[str, torch.Tensor], metadata: Any = None) -> None:

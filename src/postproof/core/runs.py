@@ -18,7 +18,7 @@ def read(path: Path, numbers: Sequence[str], variant: str = "") -> pandas.DataFr
 
     Raises ArtefactError when the file is damaged, lacks a column or a number, or is not the run that its name says.
     """
-    run = files.read_csv(path, ["arm"], ["seed", *numbers])
+    run = files.read_csv(path, ["arm"], ["seed", *numbers], words=["arm"])
     must_be_named(path, zip(run["arm"], run["seed"]), variant)
     return run
 

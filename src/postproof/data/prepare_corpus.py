@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from postproof.core import files
+from postproof.core import files, texts
 from postproof.core.errors import ArtefactError, DataError
 
 
@@ -47,7 +47,7 @@ def main(args) -> None:
     arrays = {"train": ids[:split], "val": ids[split:]}
     info = {
         "source": args.text.name,
-        "source_sha256": files.sha256(args.text),
+        "source_sha256": hashlib.sha256(texts.read(args.text).encode()).hexdigest(),
         "characters": len(text),
         "vocabulary_size": len(vocabulary),
         "vocabulary": vocabulary,
@@ -59,12 +59,12 @@ def main(args) -> None:
 
 
 def read_text(path: Path, section: str, characters: int | None = None) -> str:
-    """The first `characters` characters of a UTF-8 file, or all; `section` of params.yaml is named in errors.
+    """The first `characters` characters of a UTF-8 file, or all, as texts.read gives them; errors name `section`.
 
     Raises DataError when the file is missing, not UTF-8 or shorter.
     """
     try:
-        text = path.read_bytes().decode("utf-8")[:characters]
+        text = texts.read(path)[:characters]
     except OSError as error:
         raise DataError("cannot read the text", file=path, remedy=f"check {section} in params.yaml") from error
     except UnicodeDecodeError as error:

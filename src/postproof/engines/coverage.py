@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 from tabulate import tabulate
 
 from postproof.claims.strict import mapping, naming, one_of, shown, text
-from postproof.core import files, strict_yaml
+from postproof.core import files, strict_yaml, texts
 from postproof.core.errors import ArtefactError, ClaimError
 
 TITLE, OPENING = "title", "opening"  # sections that have no heading of their own
@@ -130,7 +130,7 @@ def main(args: argparse.Namespace) -> int:
 
 def _text_of(post: Path) -> str:
     try:
-        return post.read_text(encoding="utf-8")
+        return texts.read(post)
     except (OSError, UnicodeDecodeError) as error:
         raise ArtefactError("cannot read the post", file=post, remedy="give the post's text, in Markdown") from error
 
@@ -183,7 +183,7 @@ def read(path: Path) -> list[Row]:
     Raises ArtefactError when the file cannot be read, ClaimError naming the line when a row is not one.
     """
     try:
-        content = path.read_text(encoding="utf-8")
+        content = texts.read(path)
         lines = list(csv.reader(io.StringIO(content), strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         remedy = "write it with `postproof coverage POST.md --update`"

@@ -10,7 +10,7 @@ from postproof.engines import dvc_state
 
 def run() -> int:
     """DVC's exit code; in another checkout than the installed one, that checkout's code is used."""
-    cli.use_own_code(["-m", "postproof.engines.dvc_command", *sys.argv[1:]])
+    cli.use_own_code_or_exit(["-m", "postproof.engines.dvc_command", *sys.argv[1:]])
     from dvc.cli import main
 
     dvc_state.read_params_once()

@@ -24,7 +24,8 @@ from postproof.engines.dag import Job, Rule
 from postproof.engines.lockfile import CODE_STAGE
 
 DVC_FILE = Path("dvc.yaml")
-SNAKEMAKE = "snakemake --cores 1 --rerun-incomplete --allowed-rules"
+# Forced: the outputs are there (`persist`), and Snakemake may take them for current. What is known is restored.
+SNAKEMAKE = "snakemake --cores 1 --rerun-incomplete --force --allowed-rules"
 HEADER = """\
 # Made by `make deps` from the jobs of the Snakemake DAG; not for editing, `make lint` says when it is stale.
 # One stage per job, so that DVC can record, cache and restore each; Snakemake runs them: `dvc repro STAGE`.
@@ -33,7 +34,7 @@ TALLY = "tally.json"  # of a post's verdicts: what `dvc metrics` compares
 # Small, and looked at by readers: in Git, not in DVC's cache.
 IN_GIT = ("metrics", "figures", "interactive", "interactive.js", "claims.json", TALLY, "README.md")
 MAKES_CODE = {
-    "cmd": "python -m postproof codegraph",
+    "cmd": "python -P -m postproof codegraph",
     "deps": [f"src/{codegraph.PACKAGE}", codegraph.SCHEMAS.as_posix()],
 }
 
@@ -190,7 +191,8 @@ def _stage(group: list[Job], names: Mapping[str, str], by_params: Mapping[str, R
     stage["deps"] = sorted(deps)
     if keys:
         stage["params"] = sorted(keys)
-    stage["outs"] = [{out: {"cache": False}} if _in_git(out) else out for out in outs]
+    # DVC deletes outputs before it runs a stage, unless they are to persist: one that fails would leave nothing.
+    stage["outs"] = [{out: {"persist": True} | ({"cache": False} if _in_git(out) else {})} for out in outs]
     return stage
 
 

@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from postproof.core import files, strict_yaml
+from postproof.core import files, strict_yaml, texts
 from postproof.core.errors import DataError
 from postproof.data import hub
 
@@ -40,9 +40,7 @@ class Held:
             return
         found: dict[str, object] = {"file": file, "allowed": f"sha256 {self.sha256}"}
         found |= {"characters_found": len(text), "characters_needed": self.characters}
-        if "\r" in text:
-            remedy = "turn its line ends into single newlines"
-        elif _sha256(text[: self.characters]) == self.sha256:
+        if _sha256(text[: self.characters]) == self.sha256:
             remedy = f"cut it after {self.characters} characters"
         else:
             remedy = f"take {self.what}: {self.source}"
@@ -103,9 +101,9 @@ def place(root: Path, folder: Path | None) -> list[str]:
 
 
 def text_of(path: Path) -> str:
-    """With its line ends as they are. Raises DataError when it cannot be read."""
+    """As texts.read gives it. Raises DataError when it cannot be read."""
     try:
-        return path.read_bytes().decode("utf-8")
+        return texts.read(path)
     except (OSError, UnicodeDecodeError) as error:
         raise DataError("cannot read the text", file=path, remedy="it has to be UTF-8") from error
 

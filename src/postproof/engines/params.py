@@ -10,7 +10,9 @@ import difflib
 import importlib
 import json
 import math
-from collections.abc import Mapping
+import os
+import urllib.parse
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,25 @@ def load(path: Path | str) -> dict[str, Any]:
     Raises ParamsError when it is missing, not YAML, no mapping, or a key stands twice.
     """
     return strict_yaml.load(path, ParamsError, remedy="mend the file, or `git checkout` it")
+
+
+def layered(paths: Iterable[Path | str], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """What the first file holds, with what the next ones and then `overrides` have in its place, key by key.
+
+    Raises ParamsError as `load` does.
+    """
+    content: dict[str, Any] = {}
+    for layer in (*map(load, paths), overrides):
+        _put_over(content, layer)
+    return content
+
+
+def _put_over(content: dict[str, Any], layer: Mapping[str, Any]) -> None:
+    for key, value in layer.items():
+        if isinstance(value, Mapping) and isinstance(content.get(key), dict):
+            _put_over(content[key], value)
+        else:
+            content[key] = value
 
 
 def validate(params: Any, file: str, root: Path) -> None:
@@ -80,6 +101,24 @@ def look_up(params: Mapping, key: str) -> Any:
     return params
 
 
+def path_at(params: Mapping, key: str, file: str) -> str:
+    """The path of an input that a user chose, without `.`, `..` and doubled slashes on its way.
+
+    Raises ParamsError for one that the engines cannot carry: to Snakemake, braces are wildcards and <name> is a variable
+    of its own; to a command, a leading `-` is an option; to DVC, what begins like `s3:` is an address, and a file of its
+    own no dependency. All else is quoted where it meets a shell.
+    """
+    path = os.path.normpath(look_up(params, key))
+    of_dvc = os.path.basename(path) in ("dvc.yaml", "dvc.lock") or path.endswith(".dvc")
+    if path.startswith("-") or set("{}<>") & set(path) or urllib.parse.urlsplit(path).scheme or of_dvc:
+        raise ParamsError(
+            "a path that the engines cannot carry", file=file, key=key, value=_shown(path),
+            allowed="a path without { } < > that does not begin with - or like s3:, nor a file of DVC's",
+            remedy="rename the file, or copy it to another name",
+        )  # fmt: skip
+    return path
+
+
 def _explain(error, file: str) -> ParamsError:
     """Our message for one jsonschema error."""
     key = ".".join(str(part) for part in error.absolute_path) or "(top level)"
@@ -110,11 +149,11 @@ def _shown(value: Any) -> str:
 
 
 def _number_in_yaml(error) -> str:
-    """What to write instead of a number such as 3e-4, which YAML 1.1 takes for text: it wants a point before the e."""
+    """What to write instead of a number in quotes."""
     if error.schema.get("type") not in ("number", "integer") or not isinstance(error.instance, str):
         return ""
     try:
-        return f"this is text to YAML; write {float(error.instance):.1e}"
+        return f"this is text to YAML; write {float(error.instance):.12g}, without quotes"
     except ValueError:
         return ""
 

@@ -30,7 +30,7 @@ def with_all_cores(arguments: list[str], cores: int) -> list[str]:
 
 def run() -> None:
     """Raises no error of its own; in another checkout than the installed one, that checkout's code is used."""
-    cli.use_own_code(["-m", "postproof.engines.snakemake_command", *sys.argv[1:]])
+    cli.use_own_code_or_exit(["-m", "postproof.engines.snakemake_command", *sys.argv[1:]])
     from snakemake.cli import main
 
     main(with_all_cores(sys.argv[1:], limits.cores()))

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from postproof.core import environment
 from postproof.engines import limits
 
 ANEW = "POSTPROOF_ANEW"  # set for jobs that are to run although their outputs are known
@@ -48,13 +49,20 @@ def remove_stale_runs(rules, paths: Iterable[str]) -> None:
 
 
 def prepare_environment(root: Path) -> None:
-    """Jobs are started by the Python that runs Snakemake, with the code below `root`, whatever is installed."""
+    """Jobs are started by the Python that runs Snakemake, with the code below `root`, whatever is installed.
+
+    The rest of their environment is settled here too: `python -m snakemake` has not come by our command.
+    """
+    environment.settle()
     for name, folder in (("PATH", os.path.dirname(sys.executable)), ("PYTHONPATH", str(root / "src"))):
-        os.environ[name] = os.pathsep.join([folder, *filter(None, [os.environ.get(name)])])
+        # An empty entry, which `PYTHONPATH=$PYTHONPATH:...` easily leaves, is the working directory.
+        os.environ[name] = os.pathsep.join([folder, *filter(None, os.environ.get(name, "").split(os.pathsep))])
 
 
 def pass_on_force(settings) -> None:
-    """Whoever forces a job wants to see it run, not restored. `settings`: Snakemake's DAGSettings."""
+    """Whoever forces a job wants to see it run, not restored; DVC forces each. `settings`: Snakemake's DAGSettings."""
+    if run_by_dvc():
+        return
     if settings.forceall or settings.forcetargets or settings.forcerun:
         os.environ[ANEW] = "yes"
 

@@ -55,7 +55,7 @@ def main(args) -> None:
 
 def read_posted(path: Path, arm: str, columns: Mapping[str, str]) -> pd.DataFrame:
     """The posted table, its column of arms named and written as ours."""
-    posted = files.read_csv(path, [arm, "step", *columns], ["step", *columns])
+    posted = files.read_csv(path, [arm, "step", *columns], ["step", *columns], words=[arm])
     return posted.assign(arm=posted[arm].str.lower())[["arm", "step", *columns]]
 
 

@@ -33,7 +33,7 @@ def prepare(tmp_path, text: str, **options) -> tuple[prepare_corpus.Corpus, dict
 
 
 def test_tokens_spell_the_text_and_the_split_is_in_order(tmp_path):
-    text = "Größe, naïve 日本 🎲\r\n" * 30
+    text = "Größe, naïve 日本 🎲\n" * 30
     corpus, info = prepare(tmp_path, text)
     spelled = "".join(corpus.vocabulary[index] for index in torch.cat([corpus.train, corpus.val]))
     assert spelled == text

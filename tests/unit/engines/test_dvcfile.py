@@ -109,7 +109,7 @@ def test_a_job_without_wildcards_is_a_stage():
             "cmd": "${snakemake} table -- post/metrics/walk.csv",
             "deps": [CODE, "in.txt"],
             "params": ["post.arms"],
-            "outs": [{"post/metrics/walk.csv": {"cache": False}}],
+            "outs": [{"post/metrics/walk.csv": {"persist": True, "cache": False}}],
         }
     }
 
@@ -125,7 +125,7 @@ IN_CACHE = ["results/a/runs/b.csv", "data/raw/metrics.csv", "data/prepared/claim
 @pytest.mark.parametrize("path", [*IN_GIT, *IN_CACHE])
 def test_what_readers_look_at_is_in_git_and_the_rest_in_the_cache(path):
     [stage] = stages(jobs(rule("one", path), {})).values()
-    assert stage["outs"] == ([{path: {"cache": False}}] if path in IN_GIT else [path])
+    assert stage["outs"] == [{path: {"persist": True} | ({"cache": False} if path in IN_GIT else {})}]
 
 
 def test_fixed_values_are_a_matrix():
@@ -152,7 +152,7 @@ def test_a_list_of_one_is_referred_to_and_a_fixed_value_of_one_is_written_out(pa
     group = jobs(walk, *product(arm=["dense"], seed=["7"]))
     found = stages(group)
     assert found["walk"]["matrix"] == {"seed": "${post.seeds}"}
-    assert found["walk"]["outs"] == ["runs/dense-seed${item.seed}.csv"]
+    assert found["walk"]["outs"] == [{"runs/dense-seed${item.seed}.csv": {"persist": True}}]
     check(found, group)
 
 

@@ -47,7 +47,6 @@ def test_a_readers_file_is_put_in_place_once(root):
     [
         (TEXT[:1200] + "X" + TEXT[1201:], ["among characters 1000 to 1499"]),
         (TEXT[:700], ["among characters 500 to 999", f"needed: {len(TEXT)}", "found: 700"]),
-        (TEXT.replace("\n", "\r\n"), ["single newlines"]),
         (TEXT + "and more", ["cut it after"]),
     ],
 )

@@ -67,8 +67,8 @@ def draw(axes: Axes, rows: pd.DataFrame):
     image = axes.imshow(np.ma.array(weights_TT, mask=hidden), cmap="Blues", norm=PowerNorm(0.5, 0, 1),
                         interpolation="nearest")  # fmt: skip
     ticks = range(len(words))
-    axes.set_xticks(ticks, words, rotation=90, fontsize=plotting.SMALL_POINTS)
-    axes.set_yticks(ticks, words, fontsize=plotting.SMALL_POINTS)
+    axes.set_xticks(ticks, words, rotation=90, fontsize=plotting.SMALL_POINTS, **plotting.AS_TYPED)
+    axes.set_yticks(ticks, words, fontsize=plotting.SMALL_POINTS, **plotting.AS_TYPED)
     axes.grid(visible=False)
     axes.set_xlabel("key: word that is looked at")
     return image

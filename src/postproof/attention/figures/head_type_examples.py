@@ -43,8 +43,8 @@ def main(args) -> None:
             f"on the first token {plotting.percent(first)}", fontsize=plotting.SMALL_POINTS,
         )  # fmt: skip
         axes.set_xlabel("key")
-        axes.set_xticks(range(len(tokens)), tokens, rotation=90, fontsize=plotting.SMALL_POINTS)
-    row[0, 0].set_yticks(range(len(tokens)), tokens, fontsize=plotting.SMALL_POINTS)
+        axes.set_xticks(range(len(tokens)), tokens, rotation=90, fontsize=plotting.SMALL_POINTS, **plotting.AS_TYPED)
+    row[0, 0].set_yticks(range(len(tokens)), tokens, fontsize=plotting.SMALL_POINTS, **plotting.AS_TYPED)
     row[0, 0].set_ylabel("query")
     figure.colorbar(image, ax=row, shrink=0.6, pad=0.02, label="attention weight")
     model = model_name(table["model"].iloc[0])

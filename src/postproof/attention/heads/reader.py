@@ -35,7 +35,7 @@ def run(args, open_model: Callable[[], AttentionModel]) -> None:
     Raises ParamsError when there is no such example among the sentences.
     """
     section = settings.parse(HeadRuns, args.settings)
-    table = files.read_csv(args.sentences, ["kind", "sentence"])
+    table = files.read_csv(args.sentences, ["kind", "sentence"], words=["kind", "sentence"])
     if section.example_sentence > len(table):
         raise ParamsError(
             "there is no such sentence", file=args.sentences, key="attention.head_runs.example_sentence",

@@ -16,6 +16,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from postproof.core import texts
 from postproof.core.errors import DataError
 from postproof.llama2.llama import Llama, LlamaConfig
 from postproof.llama2.rope import pairs_to_halves
@@ -96,10 +97,10 @@ def on(model: Llama, device: torch.device) -> Llama:
 def read_prompts() -> list[str]:
     """The prompts on which the two are compared. Raises DataError when there are none."""
     path = checkout.root() / PROMPTS
-    texts = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    if not texts or not all(texts):
+    prompts = texts.read(path).splitlines() if path.is_file() else []
+    if not prompts or not all(prompts):
         raise DataError("no prompts, or an empty one", file=path, remedy=f"git checkout {PROMPTS}")
-    return texts
+    return prompts
 
 
 def of_transformers(model: Llama) -> nn.Module:

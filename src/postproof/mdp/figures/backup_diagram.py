@@ -131,7 +131,8 @@ def draw(axes: Axes, rows: pd.DataFrame) -> None:
             text = f"{row['name']}\n{row['value']:.1f}"
             if y == HEIGHTS[1]:
                 axes.annotate(text, (x, y), (7, 0), textcoords="offset points", size=8, va="center", color=colour,
-                              bbox={"facecolor": palette.WHITE, "edgecolor": "none", "pad": 0.4}, zorder=4)  # fmt: skip
+                              bbox={"facecolor": palette.WHITE, "edgecolor": "none", "pad": 0.4}, zorder=4,
+                              **plotting.AS_TYPED)  # fmt: skip
             else:
                 name(axes, text, x, y, below=y == HEIGHTS[2], away=8, colour=colour)
     if is_optimal:
@@ -143,7 +144,7 @@ def draw(axes: Axes, rows: pd.DataFrame) -> None:
 
 def name(axes: Axes, text: str, x: float, y: float, *, below: bool, away: float, colour: str = palette.BLACK) -> None:
     axes.annotate(text, (x, y), (0, -away if below else away), textcoords="offset points", size=8, ha="center",
-                  va="top" if below else "bottom", color=colour, zorder=4)  # fmt: skip
+                  va="top" if below else "bottom", color=colour, zorder=4, **plotting.AS_TYPED)  # fmt: skip
 
 
 def arcs(axes: Axes, rows: pd.DataFrame, place: dict[int, tuple[float, float]]) -> None:

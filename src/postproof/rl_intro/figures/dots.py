@@ -21,7 +21,7 @@ def row(axes: Axes, y: float, values: pd.Series, colour: str = LOOKS["seed"].col
 
 def rows(axes: Axes, names: list[str]) -> None:
     """Names of the rows, the first on top."""
-    axes.set_yticks(range(len(names)), names, fontsize=plotting.SMALL_POINTS)
+    axes.set_yticks(range(len(names)), names, fontsize=plotting.SMALL_POINTS, **plotting.AS_TYPED)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)
 

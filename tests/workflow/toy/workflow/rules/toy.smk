@@ -17,7 +17,7 @@ rule toy_words:
     params:
         words=section("toy.text.words"),
     shell:
-        job("toy.prepare --text {input.text:q} --words {params.words} --out {output.words}")
+        job("toy.prepare --text {input.text} --words {params.words} --out {output.words}")
 
 
 rule walk:

@@ -1,0 +1,254 @@
+"""What users do: paths of any kind, a shell, home, profile and configuration of their own; both engines bear it."""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from faults_helpers import wait_until
+from postproof.core import environment
+from postproof.engines import dag
+from workflow_helpers import NOTHING, ROOT, Checkout, computed
+
+WORDS = "data/prepared/toy_words.json"
+WALK = "results/toy/runs/walk/walk-seed7.csv"
+# Blanks, brackets, quotes, what a shell runs or expands, what Snakemake, DVC, Make and YAML give a meaning, no ASCII.
+ODD = """a [b] 'c' "d" $(touch pwned) `e` ;f &g |h $HOME ${i} #j ~k *l? \\m !n %o =p ,q @r (t) größe 文 """
+ODD_TEXT = f"{ODD.replace('${i}', '')}\t: x.txt"
+ODD_FOLDER = ODD.replace("${i}", "<i>").strip()
+
+
+# --- Paths -----------------------------------------------------------------------------------------------------------
+
+
+def test_whatever_a_rule_fills_into_its_command_is_quoted():
+    with contextlib.chdir(ROOT), dag._workflow(ROOT) as workflow:
+        workflow.dag()
+        commands = {rule.name: rule.shellcmd for rule in workflow._workflow.rules if rule.shellcmd}
+    assert len(commands) > 50
+    filled_in = {name: re.findall(r"\{(?!MODE\})[^{}]+\}", command) for name, command in commands.items()}
+    assert all(filled_in.values())
+    bare = {name: [field for field in fields if not field.endswith(":q}")] for name, fields in filled_in.items()}
+    assert {name: fields for name, fields in bare.items() if fields} == {}
+
+
+def test_a_text_of_any_name_is_carried_by_both_engines(checkout):
+    before = checkout.artefacts()
+    for name in (ODD_TEXT, f"./{ODD_TEXT}/../of mine//words.txt", str(checkout.path.with_name("outside.txt"))):
+        text = Path(os.path.normpath(checkout.path / name))
+        text.parent.mkdir(exist_ok=True)
+        (checkout.path / ODD_TEXT).mkdir(exist_ok=True) if "/../" in name else None
+        shutil.copy(checkout.path / "data/texts/words.txt", text)
+        checkout.set_params({"toy.text": {"source": name}})
+        assert computed(checkout.snakemake()) == ["claims.judge", "toy.prepare"], "the judge is handed the params"
+        assert checkout.artefacts() == before
+        if text == checkout.path / ODD_TEXT:
+            checkout.make("record")
+            assert checkout.plan() == NOTHING
+            assert "didn't change" in checkout.dvc("repro", "--single-item", "toy_words")
+            text.unlink()
+    assert not list(checkout.path.rglob("pwned"))
+
+
+@pytest.mark.parametrize("name", ["{seed}.txt", "a}.txt", "<a>.txt", "-text.txt", "s3:words.txt"])
+def test_a_path_that_the_engines_cannot_carry_is_refused_before_any_work(checkout, name):
+    shutil.copy(checkout.path / "data/texts/words.txt", checkout.path / name)
+    before = checkout.artefacts()
+    checkout.set_params({"toy.text": {"source": name}})
+    done = checkout.run("snakemake", "--cores", "1", check=False)
+    message = done.stdout + done.stderr
+    assert done.returncode == 10 and "Traceback" not in message
+    for part in ("a path that the engines cannot carry", "params.yaml", "toy.text.source", name, "rename the file"):
+        assert part in message
+    assert checkout.artefacts() == before
+
+
+@pytest.mark.parametrize("folder", ["a:b", "a{b}"])
+@pytest.mark.parametrize(
+    "command", [["snakemake", "--cores"], ["python", "-m", "snakemake", "--cores=1"], ["dvc", "status"]]
+)
+def test_a_checkout_in_a_folder_that_the_engines_cannot_carry_says_so(checkout, tmp_path, folder, command):
+    there = Checkout(checkout.path.rename(tmp_path / folder))
+    done = there.run(*command, check=False, PYTHONPATH=f"{ROOT}/src")  # with `:` in it, the checkout's would be two
+    assert done.returncode == 16 and "a checkout cannot be in this folder" in done.stderr, done.stderr
+
+
+# --- A shell, a profile, a configuration of the user's ---------------------------------------------------------------
+
+
+@pytest.fixture
+def hostile(tmp_path) -> dict[str, str]:
+    """An environment in which each setting has stopped somebody's Python, matplotlib, Snakemake, DVC or Git."""
+    home = tmp_path / "home of mine"
+    for file, content in {
+        ".config/dvc/config": "[core]\n autostage = true\n[cache]\n dir = /nowhere\n type = symlink\n[hydra]\n"
+        " enabled = true\n",
+        ".gitconfig": "[core]\n autocrlf = true\n safecrlf = true\n quotePath = true\n[color]\n ui = always\n",
+        ".config/matplotlib/matplotlibrc": "font.size: 30\nfigure.dpi: 30\ntext.usetex: true\n",
+        "bash_env": "cd /; exit 3\n",
+        "profile/config.yaml": "rerun-triggers: [mtime]\ndrop-metadata: true\ntouch: true\nignore-incomplete: true\n",
+    }.items():
+        (home / file).parent.mkdir(parents=True, exist_ok=True)
+        (home / file).write_text(content)
+    return dict(
+        HOME=str(home), XDG_CONFIG_HOME=str(home / ".config"), SNAKEMAKE_PROFILE=str(home / "profile"),
+        BASH_ENV=str(home / "bash_env"), MPLBACKEND="nonsense", PYTHONOPTIMIZE="2", PYTHONWARNINGS="error",
+        PYTHONUTF8="0", PYTHONCOERCECLOCALE="0", PYTHONIOENCODING="ascii", PYTHONHASHSEED="7", LC_ALL="C",
+        TMPDIR="/nonexistent", OMP_NUM_THREADS="5", TZ="Asia/Kathmandu", COLUMNS="10", NO_COLOR="1", CDPATH="/",
+        SHELL="/bin/sh", PIP_USER="1",
+    )  # fmt: skip
+
+
+OWN_MODULES = ("random", "token", "types", "string", "json", "numpy", "pandas", "typing")
+
+
+def test_in_any_folder_and_shell_the_same_bytes_are_made(built, tmp_path, hostile):
+    checkout = built.copy(tmp_path / ODD_FOLDER)
+    before = checkout.artefacts()
+    for name in OWN_MODULES:
+        checkout.append(f"{name}.py", f"raise SystemExit('not {name} of Python')\n")
+    output = checkout.snakemake("--forceall", **hostile)
+    assert len(computed(output)) == 7, output
+    assert checkout.artefacts() == before
+    made = checkout.run("make", "--directory", str(checkout.path), "--assume-old=setup", "-j4", "plan", **hostile)
+    assert "0 jobs by Snakemake, 0 by DVC" in made.stdout
+    shown = checkout.run("postproof", "claims.show", "results/toy/claims.json", **hostile).stdout
+    assert "1 claims" in shown or "1 claim" in shown
+    assert not list(tmp_path.rglob("pwned"))
+
+
+def test_a_profile_of_the_users_own_does_not_hide_a_change(checkout, hostile):
+    checkout.set_params({"toy.walk": {"steps": 6}})
+    profile = {name: hostile[name] for name in ("SNAKEMAKE_PROFILE", "HOME")}
+    for snakemake in (["snakemake"], ["python", "-m", "snakemake"]):
+        planned = checkout.run(*snakemake, "--cores", "1", "--dry-run", **profile).stdout
+        assert "walk_table" in planned and "params" in planned.lower()
+    checkout.snakemake(**profile)
+    assert checkout.plan()["snakemake"] == set()
+
+
+@pytest.fixture
+def open_folder():
+    """Into which every user may look, which is not so of pytest's own."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
+@pytest.mark.parametrize("home", [None, "/nonexistent", "read-only"])
+def test_a_user_without_a_name_or_home_runs_both_engines(built, open_folder, home):
+    setpriv = shutil.which("setpriv")
+    if os.getuid() != 0 or setpriv is None:
+        pytest.skip("needs root and setpriv, to become a user without a name")
+    if home == "read-only":
+        home = str(open_folder / home)
+        Path(home).mkdir(mode=0o555)
+    checkout = built.copy(open_folder / "toy")
+    subprocess.run(["chown", "-R", "12345:12345", str(checkout.path)], check=True)
+    # The environment may be in a folder of root's own.
+    reads = ["--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search"]
+    nobody = [setpriv, "--reuid", "12345", "--regid", "12345", "--clear-groups", *reads]
+    variables = {"PATH": f"{Path(shutil.which('python')).parent}:/usr/bin:/bin", "PYTHONPATH": f"{checkout.path}/src"}
+    variables |= {"HOME": home} if home else {}
+    probe = subprocess.run(
+        [*nobody, "python", "-c", "import dvc"], env=variables, cwd="/", capture_output=True, text=True
+    )
+    if probe.returncode != 0:
+        pytest.skip(f"another user cannot run this Python: {probe.stderr.strip()[-100:]}")
+    checkout.set_params({"toy.walk": {"steps": 6}})
+    for command in (["snakemake", "--cores", "1"], ["postproof", "record"], ["postproof", "plan"], ["dvc", "status"]):
+        words = ["sh", "-c", 'umask 077; exec "$@"', "-", *command]
+        done = subprocess.run([*nobody, *words], env=variables, cwd=checkout.path, capture_output=True, text=True)
+        assert done.returncode == 0, (command, done.stdout, done.stderr)
+    assert "0 jobs by Snakemake, 0 by DVC" in checkout.run("postproof", "plan", check=False).stdout
+
+
+@pytest.mark.parametrize("can_be_written", [True, False])
+def test_a_home_is_given_where_there_is_none_and_kept_where_it_can_be_read(tmp_path, monkeypatch, can_be_written):
+    for name in ("HF_HOME", "XDG_CACHE_HOME", "MPLCONFIGDIR"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    home, checkout = tmp_path / "home", tmp_path / "checkout"
+    home.mkdir()
+    checkout.mkdir()
+    monkeypatch.setattr(os, "access", lambda path, mode: can_be_written or Path(path) != home)
+    monkeypatch.setenv("HOME", str(home))
+    environment.give_home(checkout)
+    assert os.environ["HOME"] == str(home)
+    assert ("MPLCONFIGDIR" in os.environ) != can_be_written
+    assert (checkout / environment.HOME).is_dir() != can_be_written
+
+
+# --- DVC -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "change, says",
+    [
+        ("toy.walk.steps=5e-5", "allowed: integer, at least 1"),
+        ("toy.walk.steps=yes", "yes is one thing in YAML 1.1 and another in YAML 1.2"),
+        pytest.param("toy.text.words=99", "text is too short", marks=pytest.mark.slow),
+    ],
+)
+def test_an_experiment_that_fails_under_dvc_leaves_what_was_there(checkout, change, says):
+    before, record = checkout.artefacts(), (checkout.path / "dvc.lock").read_bytes()
+    done = checkout.run("dvc", "exp", "run", "--set-param", change, check=False)
+    assert done.returncode != 0 and says in done.stdout + done.stderr, done.stdout + done.stderr
+    assert checkout.artefacts() == before and (checkout.path / "dvc.lock").read_bytes() == record
+    checkout.git("checkout", "params.yaml")
+    assert checkout.plan() == NOTHING
+    assert checkout.dvc("status", "--json").strip() == "{}"
+
+
+@pytest.mark.slow
+def test_an_experiment_through_dvc_is_recorded_and_snakemake_knows_it(checkout):
+    checkout.dvc("exp", "run", "--set-param", "toy.walk.steps=6")
+    assert checkout.plan() == NOTHING
+    assert len((checkout.path / WALK).read_text().splitlines()) == 7
+    checkout.make("record")
+
+
+@pytest.mark.slow
+def test_a_stage_killed_under_dvc_leaves_what_was_there_and_the_next_run_makes_it(checkout, tmp_path):
+    before, other = checkout.artefacts(), checkout.copy(tmp_path / "undisturbed")
+    for each in (checkout, other):
+        each.set_params({"toy.walk": {"steps": 6}})
+    other.dvc("repro")
+    pause = tmp_path / "pause"
+    pause.touch()
+    process = checkout.start("setsid", "dvc", "repro", TOY_PAUSE=str(pause))
+    wait_until(Path(f"{pause}.reached").exists)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+    pause.unlink()
+    assert checkout.artefacts() == before
+    checkout.run("snakemake", "--unlock")
+    checkout.dvc("repro")
+    assert checkout.artefacts() == other.artefacts()
+    assert checkout.plan() == NOTHING
+
+
+# --- Make and Git ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_without_git_in_a_shallow_clone_and_behind_a_link_both_engines_run(checkout, tmp_path):
+    before = checkout.artefacts()
+    checkout.git("clone", "--quiet", "--depth", "1", f"file://{checkout.path}", str(tmp_path / "shallow"))
+    tarball = Checkout(tmp_path / "tarball")
+    tarball.path.mkdir()
+    archive = subprocess.run(["git", "archive", "HEAD"], cwd=checkout.path, capture_output=True, check=True).stdout
+    subprocess.run(["tar", "--extract"], input=archive, cwd=tarball.path, check=True)
+    (tmp_path / "link").symlink_to(checkout.path)
+    for each in (tarball, Checkout(tmp_path / "shallow"), Checkout(tmp_path / "link")):
+        each.snakemake()
+        assert each.artefacts() == before, each.path
+        assert "name the same" in each.run("postproof", "plan", check=False).stdout
+    assert Checkout(tmp_path / "link").plan() == NOTHING
