@@ -15,6 +15,7 @@ exact.pin()
 # torch's with them, which share one pool. Sums of a training in this process would change.
 os.environ["NUMBA_NUM_THREADS"] = "1"
 
+pytest_plugins = ["reliability"]
 MARKS = {"unit": "numbers", "workflow": "engines", "faults": "faults", "smoke": "committed"}
 
 

@@ -20,7 +20,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from postproof.core import exact
-from postproof.core.errors import EngineError, PostproofError, UsageError
+from postproof.core.errors import EngineError, PostproofError, UsageError, of_the_machine
+from postproof.core.progress import add_to_log, say
 
 PACKAGE = Path(__file__).parent
 SOURCE = "src/postproof"  # of a checkout
@@ -117,22 +118,17 @@ def use_own_code(arguments: list[str]) -> None:
 
 def report(error: BaseException, log: Path | None) -> int:
     """Prints the short message, appends the JSON line to the job's log, returns the exit code."""
+    if isinstance(error, OSError):
+        error = of_the_machine(error) or error
     if isinstance(error, PostproofError):
         record, code = error.record(), error.exit_code
-        print(f"postproof: {error.family} error: {error}", file=sys.stderr)
+        say(f"postproof: {error.family} error: {error}")
     else:
         code = BUG_EXIT_CODE
         record = {"level": "error", "family": "bug", "exit_code": code, "message": f"{type(error).__name__}: {error}"}
         record["traceback"] = traceback.format_exception(error)
-        traceback.print_exception(error)
-        print("postproof: this is a bug in postproof, not in what it was given", file=sys.stderr)
-    if log is not None:
-        try:
-            log.parent.mkdir(parents=True, exist_ok=True)
-            with log.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"time": datetime.now(UTC).isoformat(timespec="seconds")} | record) + "\n")
-        except OSError as unwritable:
-            print(f"postproof: cannot write the log {log}: {unwritable}", file=sys.stderr)
+        say("".join(record["traceback"]) + "postproof: this is a bug in postproof, not in what it was given")
+    add_to_log(log, json.dumps({"time": datetime.now(UTC).isoformat(timespec="seconds")} | record))
     return code
 
 
@@ -150,7 +146,7 @@ def main(argv: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except KeyboardInterrupt:
-        print("postproof: interrupted", file=sys.stderr)
+        say("postproof: interrupted")
         return 130
     except Exception as error:
         return report(error, options.log)

@@ -7,7 +7,11 @@ does not hold, a machine without a GPU, a hub out of reach) are values: see `cla
 
 from __future__ import annotations
 
+import errno
 from typing import Any
+
+# What a machine may answer to any call, however right the program is.
+_OF_THE_MACHINE = ("EIO", "ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "EMFILE", "ENFILE", "ENOMEM", "ESTALE")
 
 
 class PostproofError(Exception):
@@ -114,3 +118,13 @@ class UnitError(PostproofError):
 
     family, exit_code = "unit", 17
     remedy = "use a unit of postproof/core/units.py, or add one there"
+
+
+def of_the_machine(error: OSError) -> ArtefactError | None:
+    """An error of the system that no program can prevent (a full disk, no permission), for the user; else None."""
+    if errno.errorcode.get(error.errno or 0) not in _OF_THE_MACHINE:
+        return None
+    refused = ArtefactError("the system refused", file=error.filename or "not named", remedy="see that the disk has "
+                            "space and works, and that you may read and write there; then run it again")  # fmt: skip
+    refused.__cause__ = error
+    return refused

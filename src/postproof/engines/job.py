@@ -15,12 +15,11 @@ import hashlib
 import importlib.metadata
 import json
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from postproof import cli
-from postproof.core import exact
+from postproof.core import exact, progress
 from postproof.core.errors import EngineError, UsageError
 from postproof.engines import codegraph, receipts, snakemake_state
 
@@ -51,7 +50,9 @@ def main(args) -> int:
     key = key_of(line, code, inputs, args.mode)
     recorded = args.mode == "exact"  # fast results are of this machine and this run
     if recorded and not args.anew and receipts.restore(key, args.makes):
-        say(args.log, f"{line[0]}: as made before, nothing to compute")
+        as_before = f"{line[0]}: as made before, nothing to compute"
+        progress.say(f"postproof: {as_before}")
+        progress.add_to_log(args.log, as_before)
         return 0
     exit_code = cli.run(line[0], line[1:], args.mode, args.log, made_of=key)
     if exit_code:
@@ -109,11 +110,3 @@ def libraries() -> dict[str, str | None]:
         except importlib.metadata.PackageNotFoundError:
             versions[library] = None
     return versions
-
-
-def say(log: Path | None, text: str) -> None:
-    print(f"postproof: {text}", file=sys.stderr)
-    if log is not None:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("a", encoding="utf-8") as file:
-            file.write(f"{text}\n")
