@@ -22,6 +22,7 @@ CALLS = {
     "rename": ("rename", "renameat", "renameat2"),
     "fsync": ("fsync", "fdatasync"),
     "remove": ("unlink", "unlinkat", "rmdir"),
+    "read": ("read", "pread64"),
     "write": ("write", "pwrite64", "sendfile", "copy_file_range", "ftruncate"),
     "create": ("openat", "open", "mkdir", "mkdirat", "link", "linkat", "symlink", "symlinkat"),
     "chmod": ("chmod", "fchmod", "fchmodat"),
@@ -43,7 +44,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens there: `effect` is `killed` or an error's name. `lasting`: at each later call of the name as well."""
+    """What happens there: `effect` is `killed` or an error's name. `lasting`: at each later call of it too."""
 
     point: Point
     effect: str

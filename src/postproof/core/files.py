@@ -100,10 +100,10 @@ def write_json(path: Path | str, content: Any) -> None:
 
 
 def read_json(path: Path | str) -> Any:
-    """Raises ArtefactError when the file is missing or not JSON."""
+    """Raises ArtefactError when the file is missing or not JSON, or nested more deeply than Python reads."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ArtefactError("cannot read JSON", file=path) from error
 
 

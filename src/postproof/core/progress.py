@@ -13,7 +13,7 @@ def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
     except OSError:
         # What is left in the buffer must not fail once more when Python ends: its exit code would be another.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+        sys.stderr = open(os.devnull, "w")
 
 
 def add_to_log(log: Path | None, line: str) -> bool:

@@ -10,6 +10,7 @@ import difflib
 import importlib
 import json
 import math
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,11 @@ def validate(params: Any, file: str, root: Path) -> None:
         {
             "integer": lambda _, value: isinstance(value, int) and not isinstance(value, bool),
             "number": lambda _, value: (
-                isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+                isinstance(value, float)
+                and math.isfinite(value)
+                or isinstance(value, int)
+                and not isinstance(value, bool)
+                and abs(value) <= sys.float_info.max
             ),
         }
     )
