@@ -118,8 +118,7 @@ def use_own_code(arguments: list[str]) -> None:
 
 def report(error: BaseException, log: Path | None) -> int:
     """Prints the short message, appends the JSON line to the job's log, returns the exit code."""
-    if isinstance(error, OSError):
-        error = of_the_machine(error) or error
+    error = of_the_machine(error) or error
     if isinstance(error, PostproofError):
         record, code = error.record(), error.exit_code
         say(f"postproof: {error.family} error: {error}")

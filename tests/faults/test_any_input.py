@@ -107,6 +107,7 @@ YAML_TEXTS = {
     "tag of an integer that is none": "a: !!int 'b'\n",
     "tag of a float that is none": "a: !!float 'b'\n",
     "integer of many digits": "a: " + "9" * 5000 + "\n",
+    "hexadecimal of many digits": "a: 0x" + "f" * 5000 + "\n",
     "sexagesimal": "a: 190:20:30\n",
     "null byte": "a: \x00\n",
     "two documents": "a: 1\n---\nb: 2\n",

@@ -120,11 +120,16 @@ class UnitError(PostproofError):
     remedy = "use a unit of postproof/core/units.py, or add one there"
 
 
-def of_the_machine(error: OSError) -> ArtefactError | None:
-    """An error of the system that no program can prevent (a full disk, no permission), for the user; else None."""
-    if errno.errorcode.get(error.errno or 0) not in _OF_THE_MACHINE:
+def of_the_machine(error: BaseException) -> ArtefactError | None:
+    """What no program can prevent (a full disk, no permission, no memory), for the user; None for another error."""
+    remedy = "see that the disk has space and works, and that you may read and write there; then run it again"
+    if isinstance(error, OSError) and errno.errorcode.get(error.errno or 0) in _OF_THE_MACHINE:
+        refused = ArtefactError("the system refused", file=error.filename or "not named", remedy=remedy)
+    elif isinstance(error, MemoryError) or isinstance(error, RuntimeError) and "allocate memory" in str(error):
+        # torch has no class of its own for the processor's memory.
+        refused = ArtefactError("there is not enough memory", remedy="run fewer jobs at once (`snakemake --cores 1`), "
+                                "raise the limit of memory, or ask for less in params.yaml")  # fmt: skip
+    else:
         return None
-    refused = ArtefactError("the system refused", file=error.filename or "not named", remedy="see that the disk has "
-                            "space and works, and that you may read and write there; then run it again")  # fmt: skip
     refused.__cause__ = error
     return refused

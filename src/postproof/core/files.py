@@ -48,7 +48,7 @@ def atomic(path: Path | str) -> Iterator[Path]:
     # The suffix stays last: matplotlib and pandas choose the format by it.
     temporary = path.with_name(f".{path.name}.tmp{os.getpid()}{path.suffix}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         for left in path.parent.glob(f".{path.name}.tmp*"):
             if not _is_running(left.name.removeprefix(f".{path.name}.tmp").partition(".")[0]):
                 left.unlink(missing_ok=True)
@@ -63,6 +63,14 @@ def atomic(path: Path | str) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def _make_folder(folder: Path) -> None:
+    """With those above it; the name of a new one is put on disk, or the power could take it with all that is in it."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync_folder(folder.parent)
 
 
 def _is_running(process: str) -> bool:

@@ -14,6 +14,7 @@ from postproof.core.errors import PostproofError
 
 MOST_NODES = 1_000_000  # values of a document, each counted as often as aliases repeat it; dvc.lock has some 10,000
 DEEPEST = 100  # levels
+MOST_DIGITS = 1000  # of an integer; Python itself prints none of more than 4300
 
 _NUMBERS = {f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "timestamp")}
 
@@ -37,6 +38,13 @@ class StrictLoader(_PARSER):
             if keys.count(key) > 1:
                 raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", node.start_mark)
         return super().construct_mapping(node, deep)
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        if len(node.value) > MOST_DIGITS:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"an integer of more than {MOST_DIGITS} digits", node.start_mark
+            )
+        return super().construct_yaml_int(node)
 
     def get_single_node(self) -> yaml.Node | None:
         node = super().get_single_node()
@@ -67,6 +75,9 @@ def _size(node: yaml.Node, known: dict[yaml.Node, int | None]) -> int:
             None, None, f"more than {MOST_NODES} values, aliases written out", node.start_mark
         )
     return size
+
+
+StrictLoader.add_constructor("tag:yaml.org,2002:int", StrictLoader.construct_yaml_int)
 
 
 class _TextLoader(StrictLoader):

@@ -10,6 +10,7 @@ import difflib
 import importlib
 import json
 import math
+import reprlib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -109,8 +110,11 @@ def _explain(error, file: str) -> ParamsError:
 
 
 def _shown(value: Any) -> str:
-    """The value as JSON, cut where it would make the message long."""
-    text = json.dumps(value, default=str)
+    """The value as JSON, or as Python where it has none (a key that is a date), cut where it would be long."""
+    try:
+        text = json.dumps(value, default=str)
+    except (TypeError, ValueError):
+        text = reprlib.repr(value)
     return text if len(text) <= 80 else f"{text[:80]} ..."
 
 
