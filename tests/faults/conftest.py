@@ -6,6 +6,7 @@ import multiprocessing
 import shutil
 import signal
 import zipfile
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,7 @@ def start():
     context = multiprocessing.get_context("forkserver")
     # The first optimiser imports torch._dynamo, which takes a second.
     context.set_forkserver_preload(["torch._dynamo", *PRELOADED])
+    forkserver.ensure_running()  # here: it stays in the folder in which it was started
 
     def start(line: list[str], target=command, **options) -> multiprocessing.Process:
         process = context.Process(target=target, args=(line,), kwargs=options)

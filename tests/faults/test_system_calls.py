@@ -12,7 +12,6 @@ from job_kinds import KINDS, LOG, Kind, check_what_remains, of_jobs, with_code_f
 from postproof.core.errors import ArtefactError, DataError, EngineError
 
 pytestmark = pytest.mark.skipif(bool(injection.why_not()), reason=injection.why_not())
-ALL = "POSTPROOF_ALL_FAULTS"  # of `make test-all`: every fault at every point, an hour
 FAMILIES = {family.exit_code for family in (ArtefactError, DataError, EngineError)}
 
 
@@ -79,9 +78,9 @@ def test_some_faults(job, start, folder, survived, name):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(36000)
 @pytest.mark.fault("killed, EIO or ENOSPC at a system call", "a job")
 @pytest.mark.parametrize("name", KINDS)
 def test_many_faults(job, start, folder, survived, name):
-    at_most = None if os.environ.get(ALL) else 15
+    at_most = None if os.environ.get(injection.ALL) else 15
     survived(every_fault(job, start, folder, KINDS[name], at_most), name)
