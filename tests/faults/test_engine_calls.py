@@ -15,7 +15,7 @@ import pytest
 import injection
 from postproof.core import files
 from postproof.engines import receipts
-from workflow_helpers import Checkout, built_toy
+from workflow_helpers import ROOT, Checkout, built_toy, copied
 
 pytestmark = [
     pytest.mark.skipif(bool(injection.why_not()), reason=injection.why_not()),
@@ -24,7 +24,17 @@ pytestmark = [
 STEPS = {"toy.walk": {"steps": 6}}
 ONE_MORE = {"toy.walk": {"seeds": [7, 8, 9]}, "toy.named_walks": {"long": 3}}
 # What stands for the project: what is made, what is recorded of it, and what is known of the making.
-KEPT = ("data", "results", "claims", "params.yaml", "dvc.lock", "dvc.yaml", "build/code")
+KEPT = (
+    "data",
+    "results",
+    "claims",
+    "params.yaml",
+    "dvc.lock",
+    "dvc.yaml",
+    "build/code",
+    "workflow",
+    "src/postproof/toy",
+)
 # Calls by which files come and go. Engines read and write a great deal more; the jobs' own tests have all kinds.
 KINDS = ("rename", "fsync", "remove", "create", "write")
 
@@ -57,6 +67,10 @@ def restored_by_dvc(checkout: Checkout) -> None:
     shutil.rmtree(checkout.path / ".snakemake")
 
 
+def with_the_skeleton(checkout: Checkout) -> None:
+    copied([f"workflow/skeleton/{path.name}" for path in (ROOT / "workflow/skeleton").iterdir()], checkout.path)
+
+
 COMMANDS = {
     "snakemake": Command(("snakemake", "--cores", "1"), other_steps, 5),
     "dvc repro": Command(("dvc", "repro", "walk_table"), other_steps, 3),
@@ -64,6 +78,7 @@ COMMANDS = {
     "postproof record": Command(("python", "-m", "postproof", "record"), made_with_other_steps, 4),
     "postproof sync": Command(("python", "-m", "postproof", "sync"), restored_by_dvc, 4),
     "postproof dvcfile": Command(("python", "-m", "postproof", "dvcfile"), one_more_walk, 4),
+    "postproof new": Command(("python", "-m", "postproof", "new", "experiment", "toy", "wander"), with_the_skeleton, 8),
 }
 
 
@@ -143,3 +158,22 @@ def faults_at(toy: Checkout, tmp_path: Path, command: Command, at_most: int | No
 def test_many_faults(toy, tmp_path, survived, name):
     at_most = None if os.environ.get(injection.ALL) else COMMANDS[name].faults
     survived(faults_at(toy, tmp_path, COMMANDS[name], at_most), name)
+
+
+@pytest.mark.slow
+@pytest.mark.fault("two at once", "an engine")
+@pytest.mark.parametrize("name", ["snakemake", "dvc repro"])
+def test_of_two_at_once_one_works_and_the_other_waits_or_says_why(toy, tmp_path, name):
+    line = COMMANDS[name].line
+    alone, checkout = toy.copy(tmp_path / "alone"), toy.copy(tmp_path / "toy")
+    for each in (alone, checkout):
+        other_steps(each)
+    alone.run(*line)
+    both = [checkout.start(*line) for _ in range(2)]
+    said = ["".join(process.communicate(timeout=500)) for process in both]
+    assert 0 in [process.returncode for process in both], said
+    for process, text in zip(both, said):
+        assert process.returncode == 0 or "lock" in text.lower(), text
+        assert "this is a bug in postproof" not in text
+    assert checkout.run(*line, check=False).returncode == 0
+    assert kept(checkout) == kept(alone)
