@@ -47,7 +47,7 @@ def dotted(content: dict, above: tuple = ()) -> list[tuple]:
 
 
 @pytest.mark.fault("any value in the place of another", "params.yaml")
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(key=st.sampled_from(dotted(GOOD)), value=VALUES)
 def test_any_value_at_any_key_of_params_is_valid_or_named(key, value):
     content = copy.deepcopy(GOOD)

