@@ -9,10 +9,10 @@ import pytest
 import injection
 from faults_helpers import contents, stopped, wait_until_stopped
 from job_kinds import KINDS, LOG, Kind, check_what_remains, of_jobs, with_code_files, with_old_outputs
-from postproof.core.errors import ArtefactError, DataError, EngineError
+from postproof.core.errors import PostproofError
 
 pytestmark = pytest.mark.skipif(bool(injection.why_not()), reason=injection.why_not())
-FAMILIES = {family.exit_code for family in (ArtefactError, DataError, EngineError)}
+FAMILIES = {family.exit_code for family in PostproofError.__subclasses__()}
 
 
 @pytest.fixture
