@@ -14,7 +14,7 @@ unexport PIP_TARGET PIP_PREFIX PIP_ROOT
 # Fixed, since a container may show more cores than it has; each worker builds a small copy of the project for itself.
 TWO_AT_A_TIME := --numprocesses 2 --dist worksteal
 
-.PHONY: all help setup test test-slow lint claims diff why readme plan verify held verify-recorded bench measure pull sync record crate deps report clean
+.PHONY: all help setup test test-slow test-all lint claims diff why readme plan verify held verify-recorded bench measure pull sync record crate deps report clean
 .DEFAULT_GOAL := all
 
 all: setup ## set up .venv, rebuild what has not been built or restored here, compare with the committed artefacts
@@ -49,6 +49,9 @@ test: .venv/hub ## set up and run the tests (minutes); slow and GPU ones are lef
 
 test-slow: .venv/hub .venv/checkers/ready ## the slow ones
 	pytest $(TWO_AT_A_TIME) -m "slow and not gpu"
+
+test-all: .venv/hub ## every fault at every system call (hours); writes docs/reliability.md
+	POSTPROOF_ALL_FAULTS=yes pytest $(TWO_AT_A_TIME) -m "not gpu" --reliability tests/faults
 
 lint: setup ## style, common slips, imports that go one way, dvc.yaml as the rules make it
 	ruff check

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from postproof.core import exact
 
@@ -15,6 +16,11 @@ exact.pin()
 # torch's with them, which share one pool. Sums of a training in this process would change.
 os.environ["NUMBA_NUM_THREADS"] = "1"
 
+# The same examples each time: a test that fails once fails again. Without a folder of its own in the root.
+settings.register_profile("fixed", derandomize=True, max_examples=100, deadline=None, database=None)
+settings.load_profile("fixed")
+
+pytest_plugins = ["reliability"]
 MARKS = {"unit": "numbers", "workflow": "engines", "faults": "faults", "smoke": "committed"}
 
 

@@ -15,13 +15,13 @@ import importlib.util
 import json
 import os
 import sys
-import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
 from postproof.core import environment, errors, exact
 from postproof.core.errors import EngineError, PostproofError, UsageError
+from postproof.core.progress import add_to_log, say
 
 PACKAGE = Path(__file__).parent
 SOURCE = "src/postproof"  # of a checkout
@@ -139,26 +139,18 @@ def use_own_code_or_exit(arguments: list[str]) -> None:
 def report(error: BaseException, log: Path | None) -> int:
     """Prints the short message, appends the JSON line to the job's log, returns the exit code."""
     error = errors.of_ours(error)
-    if isinstance(error, PostproofError):
-        print(f"postproof: {error.family} error: {error}", file=sys.stderr)
-    else:
-        traceback.print_exception(error)
-        print("postproof: this is a bug in postproof, not in what it was given", file=sys.stderr)
     record = errors.record(error)
-    if log is not None:
-        try:
-            append(log, record)
-        except OSError as unwritable:
-            print(f"postproof: cannot write the log {log}: {unwritable}", file=sys.stderr)
+    if isinstance(error, PostproofError):
+        say(f"postproof: {error.family} error: {error}")
+    else:
+        say(f"{record['exception.stacktrace']}postproof: this is a bug in postproof, not in what it was given")
+    add_record(log, record)
     return record["exit_code"]
 
 
-def append(log: Path, record: dict[str, Any]) -> None:
-    """Adds one line of JSON to a job's log, with the time in UTC."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    line = json.dumps({"time": datetime.now(UTC).isoformat(timespec="seconds")} | record)
-    with log.open("a", encoding="utf-8") as file:
-        file.write(f"{line}\n")
+def add_record(log: Path | None, record: dict[str, Any]) -> None:
+    """Adds one line of JSON to a job's log, if it has one that can be written, with the time in UTC."""
+    add_to_log(log, json.dumps({"time": datetime.now(UTC).isoformat(timespec="seconds")} | record))
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -177,7 +169,7 @@ def main(argv: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except KeyboardInterrupt:
-        print("postproof: interrupted", file=sys.stderr)
+        say("postproof: interrupted")
         return 130
     except Exception as error:
         return report(error, log)

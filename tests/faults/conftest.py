@@ -6,6 +6,7 @@ import multiprocessing
 import shutil
 import signal
 import zipfile
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,15 @@ from faults_helpers import CHARACTERS, LINES, checkpoints, command, contents, ma
 from postproof.core.errors import PostproofError
 from workflow_helpers import ROOT
 
+PRELOADED = (
+    "postproof.mixtral.train_race",
+    "postproof.mixtral.race_metrics",
+    "postproof.mixtral.figures.race_texts",
+    "postproof.claims.judge",
+    "postproof.claims.pages",
+    "postproof.llama2.interactive.kv_cache_memory",
+    "postproof.engines.job",
+)
 LIMIT = 120  # seconds for one command
 PLAY = "# Act {act}\n\n**FIRST LORD**  \nWhat hour is it now, and {act} times who goes there?  \n_Exit_\n\n"
 CLAIMS = f"""
@@ -93,10 +103,11 @@ def start():
     """Starts a command in a process of its own, forked from one that has torch loaded already."""
     context = multiprocessing.get_context("forkserver")
     # The first optimiser imports torch._dynamo, which takes a second.
-    context.set_forkserver_preload(["torch._dynamo", "postproof.mixtral.train_race", "postproof.mixtral.race_metrics"])
+    context.set_forkserver_preload(["torch._dynamo", *PRELOADED])
+    forkserver.ensure_running()  # here: it stays in the folder in which it was started
 
-    def start(line: list[str], **options) -> multiprocessing.Process:
-        process = context.Process(target=command, args=(line,), kwargs=options)
+    def start(line: list[str], target=command, **options) -> multiprocessing.Process:
+        process = context.Process(target=target, args=(line,), kwargs=options)
         process.start()
         return process
 

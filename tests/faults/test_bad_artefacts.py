@@ -17,6 +17,8 @@ from postproof import cli
 from postproof.core import files
 from postproof.core.errors import ArtefactError, ClaimError, DataError, EngineError, ParamsError, UsageError
 
+pytestmark = pytest.mark.fault("damaged or missing file", "a job")
+
 
 def cut(path: str) -> None:
     """What a write that is not atomic leaves of a file when it is killed."""

@@ -14,6 +14,8 @@ from postproof.core.errors import ParamsError
 from postproof.engines import params
 from workflow_helpers import ROOT, Checkout
 
+pytestmark = pytest.mark.fault("slip of the pen", "params.yaml")
+
 GOOD = params.load(ROOT / "params.yaml")
 REMOVED = object()
 

@@ -13,6 +13,8 @@ import pytest
 from faults_helpers import CHARACTERS, SIZES, copy_of_project, steps_to_go, wait_until
 from workflow_helpers import Checkout, computed
 
+pytestmark = pytest.mark.fault("job that fails, is killed or interrupted", "snakemake")
+
 RUN = "results/mixtral/runs/race/dense-seed7"
 STATE = f"{RUN}.resume.safetensors"
 TABLE = "results/mixtral/metrics/race.csv"

@@ -16,6 +16,8 @@ from postproof.core import files
 from postproof.core.errors import ArtefactError, DeviceError, TrainingError
 from postproof.mixtral.model import ARMS
 
+pytestmark = pytest.mark.fault("killed, interrupted, or a loss that is no number", "a training")
+
 LOG = Path("../run.log")
 KILLED, KILLED_IN_A_WRITE = -signal.SIGKILL, -signal.SIGXFSZ
 needs_no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")

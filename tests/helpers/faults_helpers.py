@@ -148,3 +148,14 @@ def command(line: list[str], kill_before: int | None = None, largest_file: int |
 
         sys.addaudithook(kill)
     sys.exit(main(line))
+
+
+def stopped(line: list[str], environment: dict[str, str] | None = None) -> None:
+    """Body of a process that waits, stopped, until somebody lets it go on, and then runs the command."""
+    os.environ |= environment or {}
+    os.kill(os.getpid(), signal.SIGSTOP)
+    sys.exit(cli.main(line))
+
+
+def wait_until_stopped(process_id: int) -> None:
+    wait_until(lambda: Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] == "T")

@@ -168,6 +168,17 @@ def toy_project(target: Path) -> Checkout:
     return checkout
 
 
+def built_toy(target: Path) -> Checkout:
+    """The toy, built by Snakemake, recorded by DVC, committed."""
+    checkout = toy_project(target)
+    checkout.commit("sources")
+    checkout.snakemake()
+    checkout.make("deps")
+    checkout.make("record")
+    checkout.commit("toy")
+    return checkout
+
+
 def computed(output: str) -> list[str]:
     """Commands that jobs of a run of Snakemake really ran: what was restored says so."""
     lines = re.findall(r"-- ([\w.]+) --", output)  # of --printshellcmds

@@ -2,19 +2,13 @@
 
 import pytest
 
-from workflow_helpers import Checkout, toy_project
+from workflow_helpers import Checkout, built_toy
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory) -> Checkout:
     """Built by Snakemake, recorded by DVC, committed. Not to be changed: copy it."""
-    checkout = toy_project(tmp_path_factory.mktemp("built") / "toy")
-    checkout.commit("sources")
-    checkout.snakemake()
-    checkout.make("deps")
-    checkout.make("record")
-    checkout.commit("toy")
-    return checkout
+    return built_toy(tmp_path_factory.mktemp("built") / "toy")
 
 
 @pytest.fixture

@@ -49,10 +49,9 @@ def bare(tmp_path_factory) -> Checkout:
     """The project without posts, committed. Not to be changed: copy it."""
     checkout = without_posts(tmp_path_factory.mktemp("bare") / "project")
     wanted = [f"workflow/skeleton/{path.name}" for path in (ROOT / "workflow/skeleton").iterdir()]
-    copied([*wanted, "pyproject.toml", "tests/conftest.py"], checkout.path)
+    copied([*wanted, "pyproject.toml", "tests/conftest.py", "tests/helpers/reliability.py"], checkout.path)
     (checkout.path / "params.yaml").write_text(PARAMS)
     (checkout.path / "claims").mkdir(exist_ok=True)
-    (checkout.path / "tests/helpers").mkdir()
     checkout.commit("project")
     return checkout
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from postproof.claims import Kind, Verdict, show
-from postproof.claims.readme import cell, verdict
+from postproof.claims.readme import cell, plain, verdict
 from postproof.core import files, tables
 from postproof.core.errors import UsageError
 
@@ -44,12 +44,12 @@ def page(title: str, records: Sequence[Mapping[str, Any]], charts: Mapping[str, 
     """`charts`: by name `caption`, `code`, `tables`, the names of what it draws, and `twin`, whether it has one."""
     places = place(records, charts)
     sections = list(dict.fromkeys(record["where"] for record in records))
-    lines = [f"# {title}", "", f"{show.counts(records)}.", "",
+    lines = [f"# {plain(title)}", "", f"{show.counts(records)}.", "",
              "Built by the pipeline: each number is computed from the tables in `metrics/`; "
              "[docs/claims.md](../../docs/claims.md) says how a verdict comes about. The worst first: `make claims`.",
              ""]  # fmt: skip
     for section in sections:
-        lines += [f"## {section}", ""]
+        lines += [f"## {plain(section)}", ""]
         lines += charts_of(section, places, charts)
         lines += claims_of([record for record in records if record["where"] == section])
     if NO_SECTION in places.values():
@@ -72,7 +72,7 @@ def charts_of(section: str, places: Mapping[str, str], charts: Mapping[str, Mapp
     for name in (name for name, where in places.items() if where == section):
         code, caption = charts[name]["code"], charts[name]["caption"]
         lines += [f"![{cell(caption.split('. ')[0].rstrip('.'))}](figures/{name}.png)", "",
-                  f"*{caption}* [{Path(code).name}](../../{code}), [SVG](figures/{name}.svg)"
+                  f"*{plain(caption)}* [{Path(code).name}](../../{code}), [SVG](figures/{name}.svg)"
                   f"{f', [interactive](interactive/{name}.html)' if charts[name].get('twin') else ''}", ""]  # fmt: skip
     return lines
 
@@ -90,7 +90,7 @@ def claims_of(records: Sequence[Mapping[str, Any]]) -> list[str]:
     findings = [record for record in records if record["kind"] == Kind.FINDING]
     if findings:
         lines += ["What we saw beyond the post:", ""]
-        lines += [f"- {record['statement']} {record['note'] or ''}".rstrip() for record in findings] + [""]
+        lines += [plain(f"- {record['statement']} {record['note'] or ''}".rstrip()) for record in findings] + [""]
     others = [record for record in records if record["kind"] in (Kind.REPEAT, Kind.SETTING)]
     if others:
         lines += [f"<details><summary>{len(others)} not counted: said again, or a setting taken over</summary>", ""]
@@ -98,7 +98,7 @@ def claims_of(records: Sequence[Mapping[str, Any]]) -> list[str]:
         for record in others:
             how = f"again: {record['verdict']}" if record["kind"] == Kind.REPEAT else "a setting of ours too"
             if record["kind"] == Kind.SETTING and record["verdict"] != Verdict.HOLDS:
-                how = f"needs {record['needs']}"
+                how = plain(f"needs {record['needs']}")
             lines.append(f"| {cell(record['statement'])} | {show.said(record)} | {how} |")
         lines += ["", "</details>", ""]
     return lines

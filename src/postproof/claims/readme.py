@@ -71,4 +71,9 @@ def tally(records: list[dict]) -> list[str]:
 
 def cell(text: str) -> str:
     """Text that stands in a cell of a Markdown table."""
-    return text.replace("|", "\\|").replace("\n", " ")
+    return plain(text).replace("|", "\\|").replace("\n", " ")
+
+
+def plain(text: str) -> str:
+    """Text of claims and captions in Markdown, which would take a `<` before a letter for the start of HTML."""
+    return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text)

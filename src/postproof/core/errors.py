@@ -8,10 +8,13 @@ does not hold, a machine without a GPU, a hub out of reach) are values: see `cla
 
 from __future__ import annotations
 
+import errno
 import traceback
 from typing import Any
 
 BUG_EXIT_CODE = 70  # of an error that nobody raised on purpose; sysexits.h: EX_SOFTWARE
+# What a machine may answer to any call, however right the program is.
+_OF_THE_MACHINE = ("EIO", "ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "EMFILE", "ENFILE", "ENOMEM", "ESTALE")
 
 
 class PostproofError(Exception):
@@ -116,12 +119,16 @@ def causes(error: BaseException) -> list[str]:
 
 
 def of_ours(error: BaseException) -> BaseException:
-    """The error, or ours in its place where it tells of a machine without memory and not of a fault in the code."""
+    """The error, or ours in its place where it tells of what no program can prevent and not of a fault in the code."""
     # torch's allocator for the CPU raises a plain RuntimeError; the one for CUDA a subclass of it.
     of_torch = isinstance(error, RuntimeError) and ("allocate memory" in str(error) or "out of memory" in str(error))
-    if not (isinstance(error, MemoryError) or of_torch):
+    if isinstance(error, MemoryError) or of_torch:
+        ours: PostproofError = ResourceError("out of memory")
+    elif isinstance(error, OSError) and errno.errorcode.get(error.errno or 0) in _OF_THE_MACHINE:
+        remedy = "see that the disk has space and works, and that you may read and write there; then run it again"
+        ours = ArtefactError("the system refused", file=error.filename or "not named", remedy=remedy)
+    else:
         return error
-    ours = ResourceError("out of memory")
     ours.__cause__, ours.__traceback__ = error, error.__traceback__
     return ours
 

@@ -53,7 +53,7 @@ def atomic(path: Path | str) -> Iterator[Path]:
     # The suffix stays last: matplotlib and pandas choose the format by it.
     temporary = path.with_name(f".{path.name}.tmp{os.getpid()}{path.suffix}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         for left in path.parent.glob(f".{path.name}.tmp*"):
             if not is_running(left.name.removeprefix(f".{path.name}.tmp").partition(".")[0]):
                 left.unlink(missing_ok=True)
@@ -68,6 +68,14 @@ def atomic(path: Path | str) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def _make_folder(folder: Path) -> None:
+    """With those above it; the name of a new one is put on disk, or the power could take it with all that is in it."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync_folder(folder.parent)
 
 
 def is_running(process: str) -> bool:
@@ -105,10 +113,10 @@ def write_json(path: Path | str, content: Any) -> None:
 
 
 def read_json(path: Path | str) -> Any:
-    """Raises ArtefactError when the file is missing or not JSON."""
+    """Raises ArtefactError when the file is missing or not JSON, or nested more deeply than Python reads."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ArtefactError("cannot read JSON", file=path) from error
 
 

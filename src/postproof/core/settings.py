@@ -140,10 +140,10 @@ def parse(cls: type[S], *texts: str) -> S:
         if len(dict(pairs)) < len(pairs):
             raise ValueError("a key stands twice")
         return build(cls, dict(pairs))
-    except (AttributeError, TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError, RecursionError) as error:
         allowed = ", ".join(field.name for field in dataclasses.fields(cls))
         raise ParamsError(
-            f"not a section for {cls.__name__}", value=" ".join(texts), allowed=f"JSON with {allowed}"
+            f"not a section for {cls.__name__}", value=" ".join(texts)[:200], allowed=f"JSON with {allowed}"
         ) from error
 
 

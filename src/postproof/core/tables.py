@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,8 @@ from postproof.core.units import LABEL
 if TYPE_CHECKING:
     import pandas
 
+# What a spreadsheet would run, and what breaks the line of a CSV file or hides what comes after it.
+_UNFIT = re.compile(r"\s*[=@]|\s*[+-](?!\s*[\d.]*\s*$)|[^\r\n\0]*[\r\n\0]")
 SCHEMAS = Path(__file__).parents[3] / "workflow/schemas/tables"
 
 
@@ -209,6 +212,12 @@ def _check_column(values: pandas.Series, column: Column, file: Path | str, remed
         if others:
             raise ArtefactError("table holds a label that its schema has not", value=others[0],
                                 allowed=", ".join(map(str, column.one_of)), **where)  # fmt: skip
+    if column.is_label and not column.words:  # words are what they are
+        unfit = [text for text in dict.fromkeys(values) if isinstance(text, str) and _UNFIT.match(text)]
+        if unfit:
+            raise ArtefactError("table holds a label that is a formula to a spreadsheet, or no line of text",
+                                value=repr(unfit[0]), allowed="text without line ends that does not begin with = @ "
+                                "or a sign that is no number's", **where)  # fmt: skip
     if column.is_label or values.empty:
         return
     if not pandas.api.types.is_numeric_dtype(values) or not numpy.isfinite(values.astype(float)).all():

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import zipfile
+import zlib
 from pathlib import Path
 
 from postproof.core.errors import DataError
+
+# What zipfile raises for a file that is cut off, damaged, encrypted or packed in a way that it does not know.
+NOT_A_WHEEL = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, UnicodeDecodeError)
 
 _LINE = re.compile(r"(?P<name>[\w.-]+)==(?P<version>\S+) --hash=sha256:(?P<sha256>[0-9a-f]{64})")
 

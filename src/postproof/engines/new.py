@@ -6,6 +6,8 @@
 An experiment is a table, a chart and a claim. Its skeleton, workflow/skeleton, draws random numbers and follows their
 mean; docs/new-experiment.md says what to put in their place. Of what is there nothing is changed but by lines put in:
 params.yaml, the post's settings, rules and claims.
+
+All texts are noted before the first is written: where that was cut short, the next `postproof new` ends it.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import ast
 import keyword
 import re
 import string
+from collections.abc import Mapping
 from pathlib import Path
 
 from postproof.core import files
@@ -22,6 +25,7 @@ from postproof.engines import inventory, params
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 SKELETON = Path("workflow/skeleton")
+NOTED = Path(".postproof/new.json")  # what is being laid: the names, and the text of each file by path
 OF_A_POST = ("settings", "looks", "figures", "measuring")  # modules and packages of every post
 
 
@@ -44,16 +48,31 @@ def main(args) -> None:
         if not NAME.fullmatch(text) or keyword.iskeyword(text):
             allowed = "small letters, digits and _, a letter first, and no word of Python"
             raise UsageError("not a name", value=text, allowed=allowed)
+    wanted = [args.kind, args.post, name]
+    if finish(root) == wanted:
+        return
     known = inventory.posts(root)
     if (args.kind == "post") == (args.post in known):
         there = "there is such a post" if args.post in known else "there is no such post"
         raise UsageError(there, value=args.post, allowed=", ".join(known) or "`postproof new post NAME` first")
     check_free(root, args.post, name, new_post=args.kind == "post")
-    if args.kind == "post":
-        lay_post(root, args.post, args.title or args.post)
-    made = lay_experiment(root, args.post, name)
-    print("\n".join(["laid:", *(f"  {path}" for path in made)]))
+    texts = texts_of_post(root, args.post, args.title or args.post) if args.kind == "post" else {}
+    texts |= texts_of_experiment(root, args.post, name, texts)
+    files.write_json(root / NOTED, {"wanted": wanted, "texts": texts})
+    finish(root)
+
+
+def finish(root: Path) -> list[str] | None:
+    """Writes what is noted; the kind and the names that it is of, None where nothing is."""
+    if not (root / NOTED).exists():
+        return None
+    noted = files.read_json(root / NOTED)
+    for path, text in noted["texts"].items():
+        files.write_text(root / path, text)
+    (root / NOTED).unlink()
+    print("\n".join(["laid:", *(f"  {path}" for path in noted["texts"])]))
     print("then: snakemake --cores; make deps record   (docs/new-experiment.md)")
+    return noted["wanted"]
 
 
 def check_free(root: Path, post: str, name: str, new_post: bool) -> None:
@@ -100,20 +119,21 @@ def part(root: Path, of: str, **words: str) -> str:
     return ours.sub(lambda block: "".join(sorted(block[0].splitlines(True))), text)
 
 
-def lay_post(root: Path, post: str, title: str) -> None:
-    """What a post has before its first experiment. Its claims come last: they make it a post."""
-    for package in (f"src/postproof/{post}", f"src/postproof/{post}/figures"):
-        files.write_text(root / package / "__init__.py", "")
-    files.write_text(root / f"src/postproof/{post}/settings.py", part(root, "settings.py", post=post))
-    files.write_text(root / f"workflow/rules/{post}.smk", part(root, "rules.smk", post=post, title=title))
-    params = root / "params.yaml"
-    files.write_text(params, params.read_text(encoding="utf-8").rstrip("\n") + f"\n\n{post}:\n")
+def texts_of_post(root: Path, post: str, title: str) -> dict[str, str]:
+    """What a post has before its first experiment, by path. Its claims come last: they make it a post."""
     quoted = title.replace("\\", "\\\\").replace('"', '\\"')
-    files.write_text(root / f"claims/{post}.yaml", part(root, "claims.yaml", post=post, title=quoted))
+    return {
+        f"src/postproof/{post}/__init__.py": "",
+        f"src/postproof/{post}/figures/__init__.py": "",
+        f"src/postproof/{post}/settings.py": part(root, "settings.py", post=post),
+        f"workflow/rules/{post}.smk": part(root, "rules.smk", post=post, title=title),
+        "params.yaml": (root / "params.yaml").read_text(encoding="utf-8").rstrip("\n") + f"\n\n{post}:\n",
+        f"claims/{post}.yaml": part(root, "claims.yaml", post=post, title=quoted),
+    }
 
 
-def lay_experiment(root: Path, post: str, name: str) -> list[str]:
-    """Writes the experiment's own files and puts its lines into those of the post; returns the paths."""
+def texts_of_experiment(root: Path, post: str, name: str, new: Mapping[str, str]) -> dict[str, str]:
+    """The experiment's own files, and those of the post with its lines put in. `new`: texts of a post not yet laid."""
     words = {"post": post, "name": name, "camel": camel(name)}
     laid = {path: part(root, of, **words) for path, of in own_files(post, name).items()}
     settings_class, evidence, claim = (
@@ -127,10 +147,11 @@ def lay_experiment(root: Path, post: str, name: str) -> list[str]:
         f"workflow/rules/{post}.smk": lambda text: f"{text.rstrip()}\n\n\n{part(root, 'rule.smk', **words)}",
         f"claims/{post}.yaml": lambda text: into_claims(text, evidence, claim),
     }
-    changed = {path: change((root / path).read_text(encoding="utf-8")) for path, change in changes.items()}
-    for path, text in (laid | changed).items():
-        files.write_text(root / path, text)
-    return [*changed, *laid]
+    changed = {
+        path: change(new[path] if path in new else (root / path).read_text(encoding="utf-8"))
+        for path, change in changes.items()
+    }
+    return laid | changed
 
 
 def into_section(text: str, post: str, lines: str) -> str:

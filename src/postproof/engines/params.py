@@ -11,6 +11,8 @@ import importlib
 import json
 import math
 import os
+import reprlib
+import sys
 import urllib.parse
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -66,7 +68,11 @@ def validate(params: Any, file: str, root: Path) -> None:
         {
             "integer": lambda _, value: isinstance(value, int) and not isinstance(value, bool),
             "number": lambda _, value: (
-                isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+                isinstance(value, float)
+                and math.isfinite(value)
+                or isinstance(value, int)
+                and not isinstance(value, bool)
+                and abs(value) <= sys.float_info.max
             ),
         }
     )
@@ -104,9 +110,9 @@ def look_up(params: Mapping, key: str) -> Any:
 def path_at(params: Mapping, key: str, file: str) -> str:
     """The path of an input that a user chose, without `.`, `..` and doubled slashes on its way.
 
-    Raises ParamsError for one that the engines cannot carry: to Snakemake, braces are wildcards and <name> is a variable
-    of its own; to a command, a leading `-` is an option; to DVC, what begins like `s3:` is an address, and a file of its
-    own no dependency. All else is quoted where it meets a shell.
+    Raises ParamsError for one that the engines cannot carry: to Snakemake, braces are wildcards and <name> is one of
+    its variables; to a command, a leading `-` is an option; to DVC, what begins like `s3:` is an address, and a file of
+    its own no dependency. All else is quoted where it meets a shell.
     """
     path = os.path.normpath(look_up(params, key))
     of_dvc = os.path.basename(path) in ("dvc.yaml", "dvc.lock") or path.endswith(".dvc")
@@ -143,8 +149,11 @@ def _explain(error, file: str) -> ParamsError:
 
 
 def _shown(value: Any) -> str:
-    """The value as JSON, cut where it would make the message long."""
-    text = json.dumps(value, default=str)
+    """The value as JSON, or as Python where it has none (a key that is a date), cut where it would be long."""
+    try:
+        text = json.dumps(value, default=str)
+    except (TypeError, ValueError):
+        text = reprlib.repr(value)
     return text if len(text) <= 80 else f"{text[:80]} ..."
 
 

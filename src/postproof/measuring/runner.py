@@ -106,8 +106,10 @@ def one(name: str, device, tiny: bool, out: Path, made_by: dict) -> None:
         "rows_without_value": int((table["note"] != "").sum()),
         "repeats": int(table["repeats"].max()) if table["repeats"].notna().any() else None,
     }
-    files.write_csv(out, table)
-    files.write_json(out.with_suffix(".json"), about | made_by)
+    # Both are there before either takes its place: a full disk leaves the pair of an earlier day.
+    with files.atomic(out) as rows:
+        files.write_csv(rows, table)
+        files.write_json(out.with_suffix(".json"), about | made_by)
     print(f"measure {name}: {len(table)} rows in {wall_seconds:.1f} s", file=sys.stderr)
     for note, count in table.loc[table["note"] != "", "note"].value_counts().items():
         print(f"  {count} rows without a value: {note}", file=sys.stderr, flush=True)
