@@ -31,7 +31,6 @@ HANDLINGS: dict[str, ModuleType] = {
     "central": central,
     "mixed": mixed,
 }
-LAYERS = ("answer", "register", "check", "save", "insert")
 REQUEST_ID, EMAIL = "req-123abc", "ada@example.com"
 # Failure: body of the request, the status that is right, and what is known where the failure passes.
 FAILURES: dict[str, tuple[dict[str, Any], int, tuple[str, ...]]] = {
@@ -53,8 +52,9 @@ def add_arguments(parser) -> None:
 
 def main(args) -> None:
     section = settings.parse(Propagation, args.settings)
-    tables.write(args.out, travelled(section), "errors/error_propagation")
-    tables.write(args.out_code, code(), "errors/error_propagation_code")
+    table = travelled(section)
+    tables.write(args.out, table, "errors/error_propagation")
+    tables.write(args.out_code, code(table), "errors/error_propagation_code")
 
 
 def travelled(settings: Propagation) -> pd.DataFrame:
@@ -126,7 +126,10 @@ class Passed:
         return len(self.functions[0]) if self.functions else 0
 
 
-def code() -> pd.DataFrame:
+def code(travelled: pd.DataFrame) -> pd.DataFrame:
+    """How much of each service is about errors, and in how many forms it tells clients of them."""
+    failed = travelled[travelled["status"] >= 400]
+    forms = failed.groupby("handling")["members"].nunique()
     rows = []
     for handling, service in HANDLINGS.items():
         functions = [node for node in ast.parse(inspect.getsource(service)).body if isinstance(node, ast.FunctionDef)]
@@ -139,6 +142,7 @@ def code() -> pd.DataFrame:
                 "except_clauses": sum(isinstance(node, ast.ExceptHandler) for node in nodes),
                 "error_lines": sum(map(about_errors, functions)),
                 "code_lines": sum(map(lines, functions)),
+                "forms": forms[handling],
             }
         )
     return pd.DataFrame(rows)

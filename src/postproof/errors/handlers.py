@@ -50,7 +50,7 @@ CASES = {
     "database": Case(500, options={"json": {"email": "a@example.com", "trigger_db_error": True}}),
     "validation_of_secret": Case(400, "GET", RAISES + "validation_of_secret"),
     "authentication": Case(401, "GET", RAISES + "authentication"),
-    "external_service": Case(502, "GET", RAISES + "external_service"),
+    "external_service": Case(500, "GET", RAISES + "external_service"),
     "bug": Case(500, "GET", RAISES + "bug"),
     "bug_in_debug_mode": Case(500, "GET", RAISES + "bug", debug=True),
     "unknown_path": Case(404, path="/user"),

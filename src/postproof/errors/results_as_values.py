@@ -148,8 +148,8 @@ def example(settings: Results) -> pd.DataFrame:
         }.items():
             try:
                 answer = registration.process_registration(data, errors, settings.user_id)
-                row = {"raises": None, "status": answer["status"], "user_id": answer.get("user_id")}
+                row = {"answers": 1, "raises": None, "status": answer["status"], "user_id": answer.get("user_id")}
             except AttributeError as error:
-                row = {"raises": type(error).__name__, "status": None, "user_id": None}
+                row = {"answers": 0, "raises": type(error).__name__, "status": None, "user_id": None}
             rows.append({"hierarchy": hierarchy, "given": given} | row)
     return pd.DataFrame(rows)

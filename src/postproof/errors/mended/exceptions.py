@@ -71,7 +71,6 @@ class AuthenticationError(ApplicationError):
 
 
 class ExternalServiceError(ApplicationError):
-    status = 502
     code = "external_service_error"
     public = "A service that is needed did not answer."
 
