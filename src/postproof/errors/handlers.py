@@ -129,8 +129,9 @@ def answers(settings: Handlers) -> pd.DataFrame:
             app.add_url_rule(RAISES + "<kind>", view_func=raiser(errors), endpoint="raises")
             with logged() as records:
                 response = ask(app, asked)
-            rows.append({"app": name, "case": case, "expected_status": asked.expected} | answer(response)
-                        | reports(records))  # fmt: skip
+            got = answer(response)
+            right = {"expected_status": asked.expected, "right": int(got["status"] == asked.expected)}
+            rows.append({"app": name, "case": case} | right | got | reports(records))
     return pd.DataFrame(rows)
 
 

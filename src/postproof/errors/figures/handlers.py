@@ -73,17 +73,21 @@ def read(path: Path) -> pd.DataFrame:
         len(table) == table["app"].nunique() * table["case"].nunique() == len(table.drop_duplicates(["app", "case"]))
     )
     one = (table.groupby("case")["expected_status"].nunique() == 1).all()
-    tables.must_hold(path, {"each application is asked the same": whole, "one answer is right for each case": one})
+    counted = (table["right"] == (table["status"] == table["expected_status"])).all()
+    tables.must_hold(
+        path,
+        {
+            "each application is asked the same": whole,
+            "one answer is right for each case": one,
+            "right is what was expected": counted,
+        },
+    )
     return table
-
-
-def right(table: pd.DataFrame) -> pd.Series:
-    return table["status"] == table["expected_status"]
 
 
 def says(table: pd.DataFrame) -> str:
     """How many of the answers are right, as described and mended."""
-    counts = right(table).groupby(table["app"]).sum()
+    counts = table.groupby("app")["right"].sum()
     of = table["case"].nunique()
     described, message, mended = (int(counts[app]) for app in ("described", "with_message", "mended"))
     return (
@@ -116,7 +120,7 @@ def colour(row: pd.Series) -> str:
     """Grey where the debugger answers in the application's stead."""
     if row["debugger"]:
         return palette.GREY
-    return ANSWERS["right" if row["status"] == row["expected_status"] else "wrong"].colour
+    return ANSWERS["right" if row["right"] else "wrong"].colour
 
 
 def cell(row: pd.Series) -> str:
