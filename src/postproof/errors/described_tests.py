@@ -100,8 +100,8 @@ def counted(folder: Path) -> dict[str, int]:
     # Nothing of the caller's: neither options and plugins of pytest, nor this checkout's settings of it.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
     environment |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={folder}", "-c", os.devnull,
-               f"--junitxml={report}", str(folder)]  # fmt: skip
+    options = ["-q", "-p", "no:cacheprovider", "--continue-on-collection-errors", "-c", os.devnull]
+    command = [sys.executable, "-m", "pytest", *options, f"--rootdir={folder}", f"--junitxml={report}", str(folder)]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=LIMIT_SECONDS)
     try:
         suite = ElementTree.parse(report).getroot().find("testsuite")

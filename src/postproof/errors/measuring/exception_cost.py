@@ -92,7 +92,7 @@ def summary(samples: pd.DataFrame) -> pd.DataFrame:
             crossings[python, depth, way] = crossing(difference), *ends(by_process)
     names = ["crossing_percent", "crossing_low_percent", "crossing_high_percent"]
     keys = zip(table["python"], table["depth"], table["way"])
-    table[names] = [crossings.get(key, (None, None, None)) for key in keys]
+    table[names] = pd.DataFrame([crossings.get(key, (None, None, None)) for key in keys], dtype=float)
     return table.assign(note="")
 
 
