@@ -99,15 +99,22 @@ def counted(folder: Path) -> dict[str, int]:
     report = folder / "report.xml"
     # Nothing of the caller's: neither options and plugins of pytest, nor this checkout's settings of it.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
-    environment |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    found_first = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
+    environment |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": found_first, "PYTHONDONTWRITEBYTECODE": "1"}
     options = ["-q", "-p", "no:cacheprovider", "--continue-on-collection-errors", "-c", os.devnull]
     command = [sys.executable, "-m", "pytest", *options, f"--rootdir={folder}", f"--junitxml={report}", str(folder)]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=LIMIT_SECONDS)
+    remedy = "set the environment up again: `make setup`"
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=LIMIT_SECONDS
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise PostproofError("pytest did not run", limit_seconds=LIMIT_SECONDS, remedy=remedy) from error
     try:
         suite = ElementTree.parse(report).getroot().find("testsuite")
     except (OSError, ElementTree.ParseError) as error:
         said = (done.stdout + done.stderr).strip()[-500:]
-        raise PostproofError("pytest did not run", it_said=said, remedy="set the environment up again") from error
+        raise PostproofError("pytest did not run", it_said=said, remedy=remedy) from error
     total, failures, errors = (int(suite.get(key)) for key in ("tests", "failures", "errors"))
     return {"tests": total - errors, "passed": total - failures - errors, "failed": failures, "not_collected": errors}
 

@@ -34,8 +34,8 @@ LOOKS = looks(
     Look("central", "central", "one place answers for all errors", BLUE, "D", ""),
     Look("mixed", "mixed", "retries and context where they are known, one place that answers", GREEN, "^", ""),
     # Versions of Python, the oldest first.
-    Look("version_1", "oldest", "the oldest version", GREY, "o", "-"),
-    Look("version_2", "second", "the second version", SKY, "v", "-"),
+    Look("version_1", "oldest", "the oldest version", ORANGE, "v", "-"),
+    Look("version_2", "second", "the second version", GREY, "o", "-"),
     Look("version_3", "third", "the third version", DARK_GREY, "s", "-"),
     Look("version_4", "fourth", "the fourth version", GREEN, "D", "-"),
     Look("version_5", "fifth", "the fifth version", BLACK, "^", "-"),

@@ -2,6 +2,7 @@
 
     python -m postproof --mode fast measure --all --device cuda
     python -m postproof measure gemm_peak --machine my-laptop
+    python -m postproof measure exception_cost --python /usr/bin/python3.13 --python /usr/bin/python3.10
 
 A measurement is a module postproof/{post}/measuring/NAME.py with `measure(device, tiny)`; it is found, not registered.
 It gives NAME/MACHINE.csv and, beside it, NAME/MACHINE.json: what was measured where, by what, when and how. They cannot

@@ -92,9 +92,10 @@ def test_a_caller_s_own_settings_of_pytest_change_nothing(tmp_path, monkeypatch)
 
 
 def test_a_pytest_that_does_not_run_is_an_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(described_tests.sys, "executable", "/bin/false")
-    with pytest.raises(PostproofError, match="pytest did not run"):
-        described_tests.counted(tmp_path)
+    for executable in ("/bin/false", "/no/such/python"):
+        monkeypatch.setattr(described_tests.sys, "executable", executable)
+        with pytest.raises(PostproofError, match="pytest did not run"):
+            described_tests.counted(tmp_path)
 
 
 def test_the_tests_as_posted_are_these_without_one_import():

@@ -5,6 +5,7 @@ import pytest
 
 from errors_helpers import samples
 from figures_helpers import draw
+from postproof.charts import on_machines
 from postproof.core import files
 from postproof.core.errors import ArtefactError
 from postproof.errors import error_propagation, handlers
@@ -83,10 +84,12 @@ def test_where_returning_costs_less():
     assert "at no share of failing calls" in cost_chart.says(table.assign(crossing_percent=float("nan")))
 
 
-def test_versions_are_in_order_and_no_more_than_there_are_looks(tmp_path):
+def test_a_version_has_one_look_on_all_machines_and_of_too_many_the_newest_are_drawn(tmp_path):
     assert cost_chart.in_order(pd.Series(["3.10.1", "3.9.18", "3.13.0", "3.9.18"])) == ["3.9.18", "3.10.1", "3.13.0"]
-    with pytest.raises(ArtefactError, match="more versions"):
-        draw("errors", "exception_cost", {}, tmp_path, [costs(tmp_path, versions=[f"3.{n}.0" for n in range(9, 15)])])
+    paths = [costs(tmp_path, "a", [f"3.{n}.0" for n in range(9, 15)]), costs(tmp_path, "b", ("3.14.2", "3.10.9"))]
+    machines = on_machines.read_all(paths, cost_chart.LABELS, cost_chart.NUMBERS)
+    assert list(cost_chart.looks_of(machines)) == ["3.10", "3.11", "3.12", "3.13", "3.14"]
+    draw("errors", "exception_cost", {}, tmp_path, paths)
 
 
 def test_quartiles_that_are_not_in_order_are_refused(tmp_path):

@@ -8,13 +8,15 @@ crosses above stand where it never costs less. A row per machine.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 
 from postproof.charts import on_machines, plotting
 from postproof.charts.on_machines import Measured
-from postproof.core.errors import ArtefactError
+from postproof.charts.palette import Look
 from postproof.errors.looks import VERSIONS, WAYS
 
 MEASURED = ("exception_cost",)
@@ -33,10 +35,11 @@ def main(args) -> None:
     plotting.style()
     size = (plotting.COLUMN, 1.9 + 2.5 * len(machines))
     figure, grid = plt.subplots(len(machines), 3, figsize=size, squeeze=False)
+    versions = looks_of(machines)
     for machine, row in zip(machines, grid):
         draw_cost(row[0], machine)
         for axes, way in zip(row[1:], CROSSING):
-            draw_crossing(axes, machine.table, way)
+            draw_crossing(axes, machine.table, way, versions)
         row[2].set_ylabel("")
     plotting.headed(
         figure,
@@ -50,7 +53,7 @@ def main(args) -> None:
 
 
 def read(machine: Measured) -> Measured:
-    """Raises ArtefactError when quartiles or shares are not in order, or there are more versions than looks."""
+    """Raises ArtefactError when quartiles or shares are not in order."""
     table = machine.table
     machine.must_hold(
         {
@@ -59,14 +62,23 @@ def read(machine: Measured) -> Measured:
             "shares are percent": table["failure_percent"].between(0, 100).all(),
         }
     )
-    if table["python"].nunique() > len(VERSIONS):
-        raise ArtefactError("more versions than a chart can tell apart", file=machine.file, allowed=len(VERSIONS))
     return machine
 
 
 def in_order(versions: pd.Series) -> list[str]:
     """The oldest first: 3.9 before 3.10."""
     return sorted(versions.astype(str).unique(), key=lambda version: [int(part) for part in version.split(".")])
+
+
+def minor(version: str) -> str:
+    return ".".join(version.split(".")[:2])
+
+
+def looks_of(machines: Sequence[Measured]) -> dict[str, Look]:
+    """The look of each minor version on any machine; of more than there are looks for, the newest ones'."""
+    known = in_order(pd.concat([machine.table["python"] for machine in machines]))
+    minors = list(dict.fromkeys(map(minor, known)))[-len(VERSIONS) :]
+    return dict(zip(minors, list(VERSIONS.values())[-len(minors) :]))
 
 
 def newest(table: pd.DataFrame) -> str:
@@ -113,10 +125,11 @@ def draw_cost(axes: Axes, machine: Measured) -> None:
     axes.set_title(f"CPython {newest(table)}", fontsize=plotting.SMALL_POINTS + 0.5, loc="left")
 
 
-def draw_crossing(axes: Axes, table: pd.DataFrame, way: str) -> None:
-    versions = in_order(table["python"])
+def draw_crossing(axes: Axes, table: pd.DataFrame, way: str, looks: Mapping[str, Look]) -> None:
     height = NEVER
-    for number, (version, look) in enumerate(zip(versions, list(VERSIONS.values())[-len(versions) :])):
+    drawn = [version for version in in_order(table["python"]) if minor(version) in looks]
+    for number, version in enumerate(drawn):
+        look = looks[minor(version)]
         rows = table[(table["python"] == version) & (table["way"] == way)].drop_duplicates("depth").sort_values("depth")
         share, low, high = (pd.to_numeric(rows[f"crossing_{end}percent"]) for end in ("", "low_", "high_"))
         bars = [(share - low).clip(lower=0), (high.fillna(100) - share).clip(lower=0)]
