@@ -53,6 +53,7 @@ def _refused(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> None:
     raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
 
 
+_BEFORE_A_BLOCK = re.compile(r"^[ \-?:]*", re.MULTILINE)
 _WORDS = (_AMBIGUOUS, _TRUTH_OR_TEXT, "yYnNoO")
 
 
@@ -97,6 +98,10 @@ class StrictLoader(_PARSER):
 
 def _check_depth(text: str) -> None:
     """Raises ConstructorError for a text nested too deeply: libyaml would end the process, by a fault of memory."""
+    # A block starts further right than the one around it, but for a list within a mapping.
+    columns = max(map(len, _BEFORE_A_BLOCK.findall(text)), default=0)
+    if text.count("[") + text.count("{") + 2 * columns + 2 < DEEPEST:
+        return
     level = 0
     for event in yaml.parse(text, Loader=_PARSER):
         level += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)

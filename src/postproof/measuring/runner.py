@@ -2,6 +2,7 @@
 
     python -m postproof --mode fast measure --all --device cuda
     python -m postproof measure gemm_peak --machine my-laptop
+    python -m postproof measure exception_cost --python /usr/bin/python3.13 --python /usr/bin/python3.10
 
 A measurement is a module postproof/{post}/measuring/NAME.py with `measure(device, tiny)`; it is found, not registered.
 It gives NAME/MACHINE.csv and, beside it, NAME/MACHINE.json: what was measured where, by what, when and how. They cannot
@@ -15,13 +16,16 @@ import ast
 import gc
 import importlib
 import importlib.metadata
+import inspect
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import time
 import traceback
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -41,6 +45,8 @@ def add_arguments(parser) -> None:
     parser.add_argument("--tiny", action="store_true", help="sizes for a smoke test")
     parser.add_argument("--machine", help="name of the machine; default: its accelerator, or its processor")
     parser.add_argument("--out", help=f"CSV; {{name}} and {{machine}} are filled in; default {OUT}, --tiny {OUT_TINY}")
+    parser.add_argument("--python", action="append", default=[], metavar="PATH",
+                        help="another CPython, for measurements that compare interpreters; several times")  # fmt: skip
     parser.add_argument("--commit", help="commit of the code, where there is no Git to ask")
 
 
@@ -50,6 +56,8 @@ def main(args) -> None:
         raise UsageError(f"no measurement '{unknown[0]}'", allowed=", ".join(measurements()))
     if not names:
         raise UsageError("nothing to measure", remedy="name measurements, or --all")
+    if absent := [path for path in args.python if shutil.which(path) is None]:
+        raise UsageError("no such interpreter", key="--python", value=absent[0], allowed="path of a CPython")
     device = devices.require(args.device, args.mode)
     machine = args.machine or machine_name(device)
     outs = {name: out_file(args.out or (OUT_TINY if args.tiny else OUT), name, machine) for name in names}
@@ -57,7 +65,7 @@ def main(args) -> None:
     failed = []
     for name, out in outs.items():
         try:
-            one(name, device, args.tiny, out, provenance(device, machine, args.mode, args.commit))
+            one(name, device, args.tiny, out, provenance(device, machine, args.mode, args.commit), args.python)
         except Exception:  # the other measurements must not be lost: the device may be lent for this hour only
             traceback.print_exc()
             failed.append(name)
@@ -89,12 +97,13 @@ def measurements() -> dict[str, str]:
     return found
 
 
-def one(name: str, device, tiny: bool, out: Path, made_by: dict) -> None:
-    """Takes one measurement and writes its table and its provenance."""
+def one(name: str, device, tiny: bool, out: Path, made_by: dict, pythons: Sequence[str] = ()) -> None:
+    """Takes one measurement and writes its table and its provenance. `pythons`: for one that compares interpreters."""
     print(f"measure {name} ...", file=sys.stderr, flush=True)
     module = importlib.import_module(measurements()[name])
     started, start = datetime.now(UTC), time.perf_counter()
-    table = _whole(module.measure(device, tiny))
+    more = {"pythons": pythons} if "pythons" in inspect.signature(module.measure).parameters else {}
+    table = _whole(module.measure(device, tiny, **more))
     wall_seconds = time.perf_counter() - start
     about = {
         "measurement": name,
@@ -135,7 +144,7 @@ def provenance(device, machine: str, mode: str, commit: str | None) -> dict:
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in LIBRARIES},
         "git_commit": commit or _output("git", "rev-parse", "HEAD"),
         "uncommitted_changes": None if commit else bool(_output("git", "status", "--porcelain", "--", "src")),
-        "command": " ".join(["python -m postproof", *sys.argv[1:]]),
+        "command": " ".join(["python -m postproof", *map(_without_folder, sys.argv[1:])]),
         "mode": mode,
     }
 
@@ -164,6 +173,11 @@ def _whole(table):
         if len(values) and (values % 1 == 0).all():
             table[column] = table[column].astype("Int64")
     return table
+
+
+def _without_folder(argument: str) -> str:
+    """Where something lies on this machine tells nothing about the measurement."""
+    return Path(argument).name if Path(argument).is_absolute() else argument
 
 
 def _version(library: str) -> str | None:
