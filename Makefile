@@ -9,7 +9,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # Fixed, since a container may show more cores than it has; each worker builds a small copy of the project for itself.
 TWO_AT_A_TIME := --numprocesses 2 --dist worksteal
 
-.PHONY: all help setup test test-slow lint claims readme plan verify held verify-recorded bench measure pull sync record deps report clean
+.PHONY: all help setup test test-slow test-pages lint claims readme site plan verify held verify-recorded bench measure pull sync record deps report clean
 .DEFAULT_GOAL := all
 
 all: setup ## set up .venv, rebuild what has not been built or restored here, compare with the committed artefacts
@@ -34,10 +34,13 @@ setup: .venv/ready ## make .venv with the pinned packages
 	touch $@
 
 test: .venv/hub ## set up and run the tests (minutes); slow and GPU ones are left out
-	pytest $(TWO_AT_A_TIME) -m "not slow and not gpu"
+	pytest $(TWO_AT_A_TIME) -m "not slow and not gpu and not pages"
 
 test-slow: .venv/hub ## the slow ones
 	pytest $(TWO_AT_A_TIME) -m "slow and not gpu"
+
+test-pages: .venv/hub ## the pages in a real browser (needs chromium; skipped without)
+	pytest -m pages
 
 lint: setup ## style, common slips, imports that go one way, dvc.yaml as the rules make it
 	ruff check
@@ -52,6 +55,10 @@ claims: setup ## the verdicts, the worst first; POST=llama2 VERDICT="does not ho
 
 readme: setup ## fill the table of README.md from the verdicts
 	postproof claims.readme results/*/claims.json
+
+site: setup ## build the pages of all posts, and say where to open them
+	snakemake --cores --quiet rules -- pages
+	@echo "file://$(CURDIR)/results/site/index.html"
 
 plan: setup ## which jobs Snakemake and DVC would run now
 	postproof plan

@@ -40,4 +40,4 @@ rule all:
         [f"{RESULTS}/{post}/figures/{chart}.svg" for post, chart in CHARTS],
         [f"{RESULTS}/interactive.js"] if TWINS else [],
         expand(f"{RESULTS}/{{post}}/README.md", post=POSTS),
-        expand(f"{SITE}/{{page}}.html", page=["index", *POSTS]),
+        rules.pages.input,

@@ -15,7 +15,7 @@ exact.pin()
 # torch's with them, which share one pool. Sums of a training in this process would change.
 os.environ["NUMBA_NUM_THREADS"] = "1"
 
-MARKS = {"unit": "numbers", "workflow": "engines", "faults": "faults", "smoke": "committed"}
+MARKS = {"unit": "numbers", "workflow": "engines", "faults": "faults", "smoke": "committed", "pages": "pages"}
 
 
 def pytest_collection_modifyitems(items) -> None:

@@ -40,6 +40,12 @@ def schemas_of(post):
     return list(dict.fromkeys([*filter(None, found), *CLAIMS[post].schemas]))
 
 
+rule pages:
+    """All pages: what `make site` builds."""
+    input:
+        expand(f"{SITE}/{{page}}.html", page=["index", *POSTS] if POSTS else []),
+
+
 rule site_post:
     """Lay out the page of a post: charts, their interactive twins, the claims on them, and what is behind each."""
     input:
@@ -98,11 +104,13 @@ rule site:
         works=sorted({work for post in POSTS for work in CLAIMS[post].works}),
         shared=sorted(str(path.relative_to(ROOT)) for path in (ROOT / codegraph.SCHEMAS / "published").glob("*.yaml")),
         guide=[path for path in ["docs/claims.md"] if (ROOT / path).is_file()],
-        lock="requirements.lock",
+        lock=["requirements.lock"] if TWINS else [],
     output:
         page=update(f"{SITE}/index.html"),
         pages=update(expand(f"{SITE}/{{name}}.html", name=["claims", "families", "verdicts"])),
-        others=update(expand(f"{SITE}/{{name}}", name=["index.json", "style.css", "site.js", "charts.js"])),
+        others=update(
+            expand(f"{SITE}/{{name}}", name=["index.json", "style.css", "site.js", *(["charts.js"] if TWINS else [])])
+        ),
     log:
         f"logs/site/{RESULTS}.log",
     params:

@@ -25,12 +25,12 @@ class Drawing:
 
 
 def read(path: Path) -> Drawing:
-    """Raises ArtefactError when the file is no SVG of ours: with a size in points, a title and a description."""
+    """Title and description are empty where it has none. Raises ArtefactError when it is no SVG with a size in points."""
     try:
         root = ElementTree.parse(path).getroot()
         width, height = (round(float(root.attrib[side].removesuffix("pt")) * PIXELS_PER_POINT)
                          for side in ("width", "height"))  # fmt: skip
-        says, what = (root.find(f"{SVG}{name}").text.strip() for name in ("title", "desc"))
-    except (OSError, ElementTree.ParseError, KeyError, ValueError, AttributeError) as error:
-        raise ArtefactError("not a chart: no size, title or description", file=path) from error
+    except (OSError, ElementTree.ParseError, KeyError, ValueError) as error:
+        raise ArtefactError("not a chart: no SVG, or none with a size in points", file=path) from error
+    says, what = ((root.findtext(f"{SVG}{name}") or "").strip() for name in ("title", "desc"))
     return Drawing(says, SOURCE.sub("", what), width, height)

@@ -127,9 +127,9 @@ def _family(key: Key, found: _Found, by_id: Mapping[str, Record]) -> Family:
 
 
 def differ(claims: Sequence[Claim]) -> bool:
-    """Whether claims of the bare number, in one unit, give others: the coarser is not the finer one rounded."""
+    """Whether claims of bare numbers, in one unit, give others: the coarser of two is not the finer one rounded."""
     bare = [
-        claim.number for claim in claims if claim.number and [type(each.tree) for each in claim.expressions] == [Name]
+        claim.number for claim in claims if claim.number and {type(each.tree) for each in claim.expressions} == {Name}
     ]
     pairs = itertools.combinations(bare, 2)
     return any(one.unit == other.unit and not same_as(one.value, other.value, "").holds for one, other in pairs)

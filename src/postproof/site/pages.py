@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--guide", **files_of, help="docs/claims.md, how claims are judged")
     parser.add_argument("--first", nargs="*", default=[], metavar="ID", help="claims that a reader should see first")
     parser.add_argument("--counts", required=True, help="JSON: how many there are of what the pages are made from")
-    parser.add_argument("--lock", type=Path, required=True, help="requirements.lock, which pins the charts' libraries")
+    parser.add_argument("--lock", type=Path, nargs="?", help="requirements.lock, where there are interactive charts")
     layout.add_arguments(parser, "results/site/index.html; the others are written beside it")
 
 
@@ -67,7 +67,8 @@ def main(args: argparse.Namespace) -> None:
         files.write_text(folder / name, text)
     for name in ASSETS:
         files.write_text(folder / name, templates[name])
-    files.write_text(folder / CHARTS_SCRIPT, bundle.script(args.lock, charts_script()))
+    if args.lock:
+        files.write_text(folder / CHARTS_SCRIPT, bundle.script(args.lock, charts_script()))
     files.write_json(folder / INDEX, index(titles, records))
 
 
@@ -119,8 +120,15 @@ def pages(
     return {name: layout.render(templates, name, titles, **common, **content[name]) for name in PAGES}
 
 
-def _paragraphs(docstring: str | None) -> list[str]:
-    return [" ".join(part.split()) for part in (docstring or "").split("\n\n")]
+def _paragraphs(docstring: str | None) -> list[Markup]:
+    """Of a docstring, with what stands between backticks as code."""
+    parts = [" ".join(part.split()) for part in (docstring or "").split("\n\n")]
+    return [Markup(markdown().renderInline(part)) for part in parts]
+
+
+def markdown() -> MarkdownIt:
+    """HTML in a text is shown, not taken over."""
+    return MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
 def section(path: Path, title: str) -> Markup:
@@ -135,7 +143,7 @@ def section(path: Path, title: str) -> Markup:
     found = re.search(SECTION.format(title=re.escape(title)), text, re.MULTILINE | re.DOTALL)
     if found is None:
         raise ArtefactError("no such section", file=path, section=title, remedy="`git checkout` it")
-    html = MarkdownIt("commonmark", {"html": False}).enable("table").render(found[1])
+    html = markdown().render(found[1])
     return Markup(html.replace("<th>", '<th scope="col">'))
 
 

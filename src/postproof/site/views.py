@@ -192,10 +192,11 @@ def chart(
     """`about`: caption, code, tables, measured. `digest`: of the SVG. `records`: the claims of the post."""
     paths = drawn_paths(about)
     behind = tuple(sources[path] for path in paths if path in sources)
-    cited = f"postproof, chart {name} of “{title}”: “{drawing.says}”. results/{post}/figures/{name}.svg"
+    says = drawing.says or about["caption"].split(". ")[0].rstrip(".")
+    cited = f"postproof, chart {name} of “{title}”: “{says}”. results/{post}/figures/{name}.svg"
     return Chart(
         name=name,
-        says=drawing.says,
+        says=says,
         what=drawing.what,
         caption=about["caption"],
         code=about["code"],
@@ -217,8 +218,11 @@ def drawn_paths(about: Mapping[str, Any]) -> list[str]:
 def knows_of_chart(drawing: Drawing, sources: Sequence[Source], records: Sequence[Record]) -> tuple[str, ...]:
     """What to know before quoting it."""
     points = [drawing.what] if drawing.what else []
-    bases = dict.fromkeys(pages.basis_of(record) for record in records if record["kind"] == Kind.CLAIM)
-    points += [f"Claims on it rest on {basis}." for basis in filter(None, bases)][:2]
+    resting = [record for record in records if record["kind"] == Kind.CLAIM and pages.basis_of(record)]
+    kinds = dict.fromkeys(kind for record in resting for kind in record["evidence"])
+    of = dict.fromkeys(part for record in resting if record["of"] for part in record["of"].split("; "))
+    if kinds:
+        points.append(f"Claims on it rest on {', '.join(kinds)}" + (f": {'; '.join(of)}." if of else "."))
     with_seeds = [source for source in sources if source.seeds]
     if with_seeds:
         seeds = sorted({seed for source in with_seeds for seed in source.seeds})
