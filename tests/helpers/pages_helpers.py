@@ -31,7 +31,7 @@ def main(folder: Path) -> None:
     assert len(jobs) == len(POSTS) + 1
     for job in jobs:
         name, *line = (word.replace("results/site/", f"{folder}/") for word in job.command)
-        cli.run(name, line, "exact", None)
+        cli.run(name, line, "fast", None)  # exact mode has to start before numerical libraries; none counts here
         missing = [output for output in job.outputs if not (folder / Path(output).name).is_file()]
         assert not missing, f"an output that {name} did not make: {missing}"
 

@@ -25,7 +25,7 @@ class Drawing:
 
 
 def read(path: Path) -> Drawing:
-    """Title and description are empty where it has none. Raises ArtefactError when it is no SVG with a size in points."""
+    """Title and description are empty where it has none. Raises ArtefactError for no SVG with a size in points."""
     try:
         root = ElementTree.parse(path).getroot()
         width, height = (round(float(root.attrib[side].removesuffix("pt")) * PIXELS_PER_POINT)
