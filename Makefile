@@ -14,7 +14,7 @@ unexport PIP_TARGET PIP_PREFIX PIP_ROOT
 # Fixed, since a container may show more cores than it has; each worker builds a small copy of the project for itself.
 TWO_AT_A_TIME := --numprocesses 2 --dist worksteal
 
-.PHONY: all help setup test test-slow test-all lint claims diff why readme plan verify held verify-recorded bench measure pull sync record crate deps report clean
+.PHONY: all help setup test test-slow test-pages test-all lint claims diff why readme site plan verify held verify-recorded bench measure pull sync record crate deps report clean
 .DEFAULT_GOAL := all
 
 all: setup ## set up .venv, rebuild what has not been built or restored here, compare with the committed artefacts
@@ -45,10 +45,13 @@ setup: .venv/ready ## make .venv with the pinned packages
 	touch $@
 
 test: .venv/hub ## set up and run the tests (minutes); slow and GPU ones are left out
-	pytest $(TWO_AT_A_TIME) -m "not slow and not gpu"
+	pytest $(TWO_AT_A_TIME) -m "not slow and not gpu and not pages"
 
 test-slow: .venv/hub .venv/checkers/ready ## the slow ones
 	pytest $(TWO_AT_A_TIME) -m "slow and not gpu"
+
+test-pages: .venv/hub ## the pages in a real browser (needs chromium; skipped without)
+	pytest -m pages
 
 test-all: .venv/hub ## every fault at every system call (hours); writes docs/reliability.md
 	POSTPROOF_ALL_FAULTS=yes pytest $(TWO_AT_A_TIME) -m "not gpu" --reliability tests/faults
@@ -72,6 +75,10 @@ why: setup ## the last failure of a job, what to do, and how to run it alone; JO
 
 readme: setup ## fill the table of README.md from the verdicts
 	postproof claims.readme results/*/claims.json
+
+site: setup ## build the pages of all posts, and say where to open them
+	snakemake --cores --quiet rules -- pages
+	@echo "file://$(CURDIR)/results/site/index.html"
 
 plan: setup ## which jobs Snakemake and DVC would run now
 	postproof plan

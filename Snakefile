@@ -9,6 +9,7 @@
 #   results/{post}/figures/{chart}.svg, .png            drawn from metrics and measured tables only
 #   results/{post}/interactive/{chart}.html             the same for pointer and keyboard; results/interactive.js: its script
 #   results/{post}/claims.json, README.md               one verdict per claim; charts and verdicts in the post's order
+#   results/site/index.html, {post}.html                the pages of all posts, opened from the disk
 #   build/code/{command}.txt                            which code a command runs: an input of its jobs
 #
 # A rule reads only the stage before it, plus params.yaml, claims/*.yaml and its own code. A post is claims/{post}.yaml;
@@ -31,6 +32,7 @@ for post in POSTS:
 
 include: "workflow/rules/charts.smk"
 include: "workflow/rules/claims.smk"
+include: "workflow/rules/site.smk"
 
 
 rule all:
@@ -39,3 +41,4 @@ rule all:
         [f"{RESULTS}/{post}/figures/{chart}.svg" for post, chart in CHARTS],
         [f"{RESULTS}/interactive.js"] if TWINS else [],
         expand(f"{RESULTS}/{{post}}/README.md", post=POSTS),
+        rules.pages.input,

@@ -21,7 +21,7 @@ settings.register_profile("fixed", derandomize=True, max_examples=100, deadline=
 settings.load_profile("fixed")
 
 pytest_plugins = ["reliability"]
-MARKS = {"unit": "numbers", "workflow": "engines", "faults": "faults", "smoke": "committed"}
+MARKS = {"unit": "numbers", "workflow": "engines", "faults": "faults", "smoke": "committed", "pages": "pages"}
 
 
 def pytest_collection_modifyitems(items) -> None:

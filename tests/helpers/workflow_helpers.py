@@ -20,8 +20,8 @@ LARGE_BYTES = 10_000_000  # the weights of a pretrained model
 # What the engines need of the project, without its posts: the toy post takes their place.
 SHARED = ("Snakefile", "Makefile", "CITATION.cff", "pyproject.toml", ".dvcignore", ".gitignore", ".gitattributes",
           ".dvc/config", "profiles", "workflow/report", "data/requirements",
-          *(f"workflow/rules/{name}.smk" for name in ("common", "data", "charts", "claims")))  # fmt: skip
-PACKAGES = ("core", "data", "charts", "claims", "engines", "interactive")
+          *(f"workflow/rules/{name}.smk" for name in ("common", "data", "charts", "claims", "site")))  # fmt: skip
+PACKAGES = ("core", "data", "charts", "claims", "engines", "interactive", "site")
 NOTHING = {"snakemake": set(), "dvc": set()}
 AS_BEFORE = "as made before, nothing to compute"
 

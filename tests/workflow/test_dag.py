@@ -9,6 +9,8 @@ from postproof.engines import codegraph, dag, dvc_state, dvcfile
 from workflow_helpers import ROOT
 
 STAGE_OF_FLOW = ["data/raw", "data/prepared", "results/{post}/runs", "results/{post}/metrics", "results/{post}/figures"]
+SITE = len(STAGE_OF_FLOW) + 1  # the pages, after the posts' own
+TEMPLATES = "src/postproof/site/templates/"
 FACTS = (
     "data/requirements/",
     "data/texts/",
@@ -33,6 +35,8 @@ def rank(path: str) -> int | None:
     parts = path.split("/")
     if "/".join(parts[:2]) in STAGE_OF_FLOW:
         return STAGE_OF_FLOW.index("/".join(parts[:2]))
+    if path.startswith("results/site/"):
+        return SITE
     if parts[0] == "results":
         if parts[1] == "interactive.js":
             return STAGE_OF_FLOW.index("results/{post}/figures")
@@ -49,19 +53,27 @@ def test_a_rule_reads_only_the_stage_before_it(jobs):
         assert len(ranks) == 1, f"{job.rule.name} writes into several stages"
         for path in job.inputs:
             if path.startswith("data/measured/"):
-                assert ranks == {4}, f"{job.rule.name} reads {path}: measurements are for figures"
+                assert ranks <= {4, SITE}, f"{job.rule.name} reads {path}: measurements are for figures"
             elif rank(path) is None:
-                assert path.startswith(FACTS), path
+                assert path.startswith((*FACTS, *((TEMPLATES, "docs/") if ranks == {SITE} else ()))), path
             else:
                 before = ranks == {rank(path) + 1}
                 within_raw = ranks == {rank(path)} == {0}  # the text is extracted from the wheel
                 of_trained = ranks == {rank(path)} == {2}  # heads are read of a model that a run has trained
                 beside_the_post = ranks == {rank(path)} == {3} and any(p.startswith("data/posted/") for p in job.inputs)
                 twin_of_verdicts = job.rule.name == "twin" and path.endswith("/claims.json")
+                finished = ranks == {SITE} and rank(path) in (3, 4)  # tables, charts, verdicts; never runs
                 count_without_runs = ranks == {3} and {rank(other) for other in job.inputs} <= {1, None}
-                assert (
-                    before or within_raw or of_trained or beside_the_post or count_without_runs or twin_of_verdicts
-                ), f"{job.rule.name} reads {path}"
+                allowed = (
+                    before,
+                    within_raw,
+                    of_trained,
+                    beside_the_post,
+                    count_without_runs,
+                    twin_of_verdicts,
+                    finished,
+                )
+                assert any(allowed), f"{job.rule.name} reads {path}"
 
 
 def test_every_job_has_one_stage_and_every_stage_one_job(jobs):

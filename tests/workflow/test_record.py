@@ -11,7 +11,7 @@ from workflow_helpers import AS_BEFORE, NOTHING, Checkout, both, computed
 
 TABLE, CHART, VERDICTS = "results/toy/metrics/walk.csv", "results/toy/figures/walk.png", "results/toy/claims.json"
 PAGE = "results/toy/README.md"
-ON_TABLE = {CHART, VERDICTS, PAGE}
+ON_TABLE = {CHART, VERDICTS, PAGE, "results/site/toy.html", "results/site/claims.html"}
 WALK = "results/toy/runs/walk/walk-seed7.csv"
 
 

@@ -8,10 +8,13 @@ WORDS = "data/prepared/toy_words.json"
 WALKS = {f"results/toy/runs/walk/walk-seed{seed}.csv" for seed in (7, 8)}
 TABLE = "results/toy/metrics/walk.csv"
 CHART, VERDICTS, PAGE = "results/toy/figures/walk.png", "results/toy/claims.json", "results/toy/README.md"
-ON_TABLE = {CHART, VERDICTS, PAGE}
+OF_POST, OF_ALL = "results/site/toy.html", "results/site/claims.html"  # the latter is first of its job's by name
+ON_VERDICTS = {VERDICTS, PAGE, OF_POST, OF_ALL}
+ON_TABLE = {CHART} | ON_VERDICTS
 ON_WALKS = {TABLE} | ON_TABLE
 ALL = {WORDS} | WALKS | ON_WALKS
-COMMANDS = ["claims.judge", "claims.pages", "toy.figures.walk", "toy.walk", "toy.walk", "toy.walk_table"]
+COMMANDS = ["claims.judge", "claims.pages", "site.pages", "site.post", "toy.figures.walk"]
+COMMANDS += ["toy.walk", "toy.walk", "toy.walk_table"]
 STEPS = {"toy.walk": {"steps": 6}}
 STEPS_BACK = {"toy.walk": {"steps": 5}}
 
@@ -84,12 +87,17 @@ def test_a_job_upstream_that_gives_the_same_bytes_has_no_stage_run_after_it(chec
 # File, what stands there, what is put in its place, and which jobs that is to run.
 MATTERS = [
     ("src/postproof/toy/walk.py", "steps.cumsum()", "steps.cumsum() * 2", WALKS | ON_WALKS),
-    ("src/postproof/toy/figures/walk.py", 'walk["position"])', 'walk["position"], marker="o")', {CHART, PAGE}),
-    ("src/postproof/charts/plotting.py", '"font.size": 10', '"font.size": 11', {CHART, PAGE}),
-    ("src/postproof/claims/rules.py", "is {str(holds).lower()}", "is: {str(holds).lower()}", {VERDICTS, PAGE}),
+    ("src/postproof/toy/figures/walk.py", 'walk["position"])', 'walk["position"], marker="o")', {CHART, PAGE, OF_POST}),
+    ("src/postproof/charts/plotting.py", '"font.size": 10', '"font.size": 11', {CHART, PAGE, OF_POST}),
+    (
+        "src/postproof/claims/rules.py",
+        "is {str(holds).lower()}",
+        "is: {str(holds).lower()}",
+        ON_VERDICTS,
+    ),
     ("src/postproof/core/files.py", 'FLOAT_FORMAT = "%.9g"', 'FLOAT_FORMAT = "%.8g"', WALKS | ON_WALKS),
     ("workflow/schemas/tables/toy/walk.yaml", "at_least: 1", "at_least: 0", ON_WALKS),
-    ("claims/toy.yaml", "ends above zero", "ends at or above zero", {VERDICTS, PAGE}),
+    ("claims/toy.yaml", "ends above zero", "ends at or above zero", ON_VERDICTS),
     ("params.yaml", "steps: 5", "steps: 6", WALKS | ON_WALKS),
 ]
 DOES_NOT = [

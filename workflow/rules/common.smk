@@ -66,9 +66,14 @@ class Section(str):
 
 
 def section(key):
-    """The section, for `params`; `{wildcard}` in its key is filled in."""
+    """The section, for `params`; `{wildcard}` in its key is filled in. It has the key as an attribute."""
+
     # A function: in a plain string, Snakemake would take the braces of JSON for wildcards.
-    return lambda wildcards: Section(key.format(**wildcards))
+    def of_job(wildcards):
+        return Section(key.format(**wildcards))
+
+    of_job.key = key
+    return of_job
 
 
 class Among(str):

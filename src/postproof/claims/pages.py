@@ -9,6 +9,7 @@ import argparse
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,19 +43,38 @@ def main(args: argparse.Namespace) -> None:
 
 def page(title: str, records: Sequence[Mapping[str, Any]], charts: Mapping[str, Mapping[str, Any]]) -> str:
     """`charts`: by name `caption`, `code`, `tables`, the names of what it draws, and `twin`, whether it has one."""
-    places = place(records, charts)
-    sections = list(dict.fromkeys(record["where"] for record in records))
     lines = [f"# {plain(title)}", "", f"{show.counts(records)}.", "",
              "Built by the pipeline: each number is computed from the tables in `metrics/`; "
              "[docs/claims.md](../../docs/claims.md) says how a verdict comes about. The worst first: `make claims`.",
              ""]  # fmt: skip
-    for section in sections:
-        lines += [f"## {plain(section)}", ""]
-        lines += charts_of(section, places, charts)
-        lines += claims_of([record for record in records if record["where"] == section])
-    if NO_SECTION in places.values():
-        lines += [f"## {NO_SECTION}", "", *charts_of(NO_SECTION, places, charts)]
+    for section in sections(records, charts):
+        lines += [f"## {plain(section.title)}", "", *charts_of(section, charts), *claims_of(section)]
     return "\n".join([*lines, *made_by(records)]).rstrip() + "\n"
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a post: names of the charts that stand in it, and its records by what they are, in the post's order."""
+
+    title: str
+    charts: tuple[str, ...]
+    claims: tuple[Mapping[str, Any], ...] = ()
+    findings: tuple[Mapping[str, Any], ...] = ()
+    others: tuple[Mapping[str, Any], ...] = ()  # repeats and settings
+
+
+def sections(records: Sequence[Mapping[str, Any]], charts: Mapping[str, Mapping[str, Any]]) -> list[Section]:
+    """The parts in the post's order; the last one has the charts that no entry of the post speaks of, if any."""
+    places = place(records, charts)
+    found = []
+    for title in dict.fromkeys(record["where"] for record in records):
+        here = [record for record in records if record["where"] == title]
+        findings = [record for record in here if record["kind"] == Kind.FINDING]
+        others = [record for record in here if record["kind"] in (Kind.REPEAT, Kind.SETTING)]
+        drawn = tuple(name for name, where in places.items() if where == title)
+        found.append(Section(title, drawn, tuple(show.counted(here)), tuple(findings), tuple(others)))
+    left = tuple(name for name, where in places.items() if where == NO_SECTION)
+    return [*found, Section(NO_SECTION, left)] if left else found
 
 
 def place(records: Sequence[Mapping[str, Any]], charts: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
@@ -67,9 +87,9 @@ def place(records: Sequence[Mapping[str, Any]], charts: Mapping[str, Mapping[str
     return places
 
 
-def charts_of(section: str, places: Mapping[str, str], charts: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def charts_of(section: Section, charts: Mapping[str, Mapping[str, Any]]) -> list[str]:
     lines = []
-    for name in (name for name, where in places.items() if where == section):
+    for name in section.charts:
         code, caption = charts[name]["code"], charts[name]["caption"]
         lines += [f"![{cell(caption.split('. ')[0].rstrip('.'))}](figures/{name}.png)", "",
                   f"*{plain(caption)}* [{Path(code).name}](../../{code}), [SVG](figures/{name}.svg)"
@@ -77,35 +97,45 @@ def charts_of(section: str, places: Mapping[str, str], charts: Mapping[str, Mapp
     return lines
 
 
-def claims_of(records: Sequence[Mapping[str, Any]]) -> list[str]:
+def claims_of(section: Section) -> list[str]:
     """Claims in the post's order; below them what we saw beyond the post, and what is not counted, folded away."""
     lines = []
-    claims = show.counted(records)
-    if claims:
+    if section.claims:
         lines += ["| the post says | | we get | verdict | why |", "|---|---|---|---|---|"]
-        for record in claims:
+        for record in section.claims:
             cells = (record["statement"], show.said(record), show.got(record), verdict(record), why(record))
             lines.append(f"| {' | '.join(map(cell, cells))} |")
         lines.append("")
-    findings = [record for record in records if record["kind"] == Kind.FINDING]
-    if findings:
+    if section.findings:
         lines += ["What we saw beyond the post:", ""]
-        lines += [plain(f"- {record['statement']} {record['note'] or ''}".rstrip()) for record in findings] + [""]
-    others = [record for record in records if record["kind"] in (Kind.REPEAT, Kind.SETTING)]
-    if others:
-        lines += [f"<details><summary>{len(others)} not counted: said again, or a setting taken over</summary>", ""]
-        lines += ["| the post says | | |", "|---|---|---|"]
-        for record in others:
-            how = f"again: {record['verdict']}" if record["kind"] == Kind.REPEAT else "a setting of ours too"
-            if record["kind"] == Kind.SETTING and record["verdict"] != Verdict.HOLDS:
-                how = plain(f"needs {record['needs']}")
-            lines.append(f"| {cell(record['statement'])} | {show.said(record)} | {how} |")
+        lines += [plain(f"- {record['statement']} {record['note'] or ''}".rstrip()) for record in section.findings] + [
+            ""
+        ]
+    if section.others:
+        lines += [f"<details><summary>{len(section.others)} not counted: said again, or a setting taken over</summary>"]
+        lines += ["", "| the post says | | |", "|---|---|---|"]
+        lines += [
+            f"| {cell(each['statement'])} | {show.said(each)} | {plain(uncounted(each))} |" for each in section.others
+        ]
         lines += ["", "</details>", ""]
     return lines
 
 
+def uncounted(record: Mapping[str, Any]) -> str:
+    """What a repeat or a setting is, in place of a verdict."""
+    if record["kind"] == Kind.REPEAT:
+        return f"again: {record['verdict']}"
+    return "a setting of ours too" if record["verdict"] == Verdict.HOLDS else f"needs {record['needs']}"
+
+
 def why(record: Mapping[str, Any]) -> str:
     """The comparison, a note, what a second computation says, and what the verdict rests on."""
+    basis = basis_of(record)
+    return ". ".join(part.rstrip(".") for part in [*reasons(record), f"*{basis}*" if basis else ""] if part)
+
+
+def reasons(record: Mapping[str, Any]) -> list[str]:
+    """The comparison, the readings under which it does not hold, what a second computation says, and the note."""
     parts = [] if record["verdict"] == Verdict.HOLDS_IF else [show.because(record)]
     for reading in record.get("readings") or []:
         if not reading["holds"]:
@@ -113,11 +143,15 @@ def why(record: Mapping[str, Any]) -> str:
             parts.append(f"{word} if {reading['if']} ({reading['reason']})")
     if record.get("second"):
         parts.append(f"computed in another way: {record['second']['reason']}")
-    parts.append(record["note"] or "")
-    basis = ", ".join(record.get("evidence") or [])
+    return [*parts, record["note"] or ""]
+
+
+def basis_of(record: Mapping[str, Any]) -> str:
+    """What kinds of evidence it rests on, and of what; empty where nothing was looked at."""
+    if record["verdict"] == Verdict.NOT_CHECKED and record["got"] is None:
+        return ""
     of = f" ({record['of']})" if record.get("of") else ""
-    parts.append(f"*{basis}{of}*" if record["verdict"] != Verdict.NOT_CHECKED or record["got"] is not None else "")
-    return ". ".join(part.rstrip(".") for part in parts if part)
+    return f"{', '.join(record.get('evidence') or [])}{of}"
 
 
 def made_by(records: Sequence[Mapping[str, Any]]) -> list[str]:

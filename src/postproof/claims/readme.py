@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from postproof.claims import Verdict, show
 from postproof.core import files
@@ -36,17 +38,28 @@ def filled_in(text: str, records: list[dict]) -> str:
     match = BLOCK.search(text)
     if match is None:
         raise ArtefactError("no place for the table", expected="<!-- claims: id id --> ... <!-- end of claims -->")
-    by_id = {record["id"]: record for record in records}
-    unknown = [name for name in match["ids"].split() if name not in by_id]
-    if unknown:
-        raise ArtefactError("no such claim", claim=unknown[0], remedy="mend the comment above the table in README.md")
     lines = ["| the post says | | we get | verdict |", "|---|---|---|---|"]
-    for name in match["ids"].split():
-        row = show.row(by_id[name])
-        lines.append(f"| {cell(row.statement)} | {row.post} | {cell(row.got)} | {cell(verdict(by_id[name]))} |")
+    for record in first(match["ids"].split(), records):
+        row = show.row(record)
+        lines.append(f"| {cell(row.statement)} | {row.post} | {cell(row.got)} | {cell(verdict(record))} |")
     return (
         text[: match.start()] + match[1] + "\n".join([*lines, "", *tally(records), ""]) + match[3] + text[match.end() :]
     )
+
+
+def ids(text: str) -> list[str]:
+    """The claims that a README names to be seen first; none where it has no such block."""
+    match = BLOCK.search(text)
+    return match["ids"].split() if match else []
+
+
+def first(names: Sequence[str], records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The records of these claims, in this order. Raises ArtefactError for a name that no record has."""
+    by_id = {record["id"]: record for record in records}
+    unknown = [name for name in names if name not in by_id]
+    if unknown:
+        raise ArtefactError("no such claim", claim=unknown[0], remedy="mend the comment above the table in README.md")
+    return [by_id[name] for name in names]
 
 
 def verdict(record: dict) -> str:
@@ -58,15 +71,20 @@ def verdict(record: dict) -> str:
 
 def tally(records: list[dict]) -> list[str]:
     """A table of posts by verdicts, then the counts in words."""
-    posts = sorted({record["post"] for record in records})
+    used, found = by_post(records)
+    lines = [f"| claims of | all | {' | '.join(used)} |", f"|---|{'---|' * (len(used) + 1)}"]
+    for post, counts in found.items():
+        numbers = " | ".join(str(counts[verdict] or "") for verdict in used)
+        lines.append(f"| [{post}](results/{post}/README.md) | {counts.total()} | {numbers} |")
+    return [*lines, "", show.counts(records) + "."]
+
+
+def by_post(records: Sequence[Mapping[str, Any]]) -> tuple[list[str], dict[str, Counter[str]]]:
+    """The verdicts that occur, the best first, and how often each does among the claims of each post."""
     claims = show.counted(records)
     used = [verdict.value for verdict in reversed(Verdict) if any(each["verdict"] == verdict for each in claims)]
-    lines = [f"| claims of | all | {' | '.join(used)} |", f"|---|{'---|' * (len(used) + 1)}"]
-    for post in posts:
-        found = Counter(record["verdict"] for record in claims if record["post"] == post)
-        numbers = " | ".join(str(found[verdict] or "") for verdict in used)
-        lines.append(f"| [{post}](results/{post}/README.md) | {found.total()} | {numbers} |")
-    return [*lines, "", show.counts(records) + "."]
+    posts = sorted({record["post"] for record in records})
+    return used, {post: Counter(each["verdict"] for each in claims if each["post"] == post) for post in posts}
 
 
 def cell(text: str) -> str:

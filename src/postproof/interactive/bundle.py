@@ -17,9 +17,9 @@ PACKAGE = "vl-convert-python"
 VEGA_LITE = "6.4"  # the package has several
 
 # `vegaEmbed` brings the libraries: what the bundler calls `vegaLite` is null. What names there are in a page and in its
-# specification: page.py, spec.py.
+# specification: page.py, spec.py. FIND gives the part of the page of a name, KEYS is the id of what says how keys work.
 DRAW = """
-const byId = (id) => document.getElementById(id);
+const byId = FIND;
 const text = byId("twin").textContent;
 const { dark, lines } = JSON.parse(text);
 const table = byId("values"), chart = byId("chart"), tip = byId("tip"), switches = byId("switches");
@@ -111,7 +111,7 @@ draw().then(() => {
   chart.tabIndex = 0;
   chart.setAttribute("role", "application");
   chart.setAttribute("aria-label", label);
-  chart.setAttribute("aria-describedby", "keys");
+  chart.setAttribute("aria-describedby", KEYS);
   byId("keys").hidden = switches.hidden = false;
 });
 """
@@ -127,8 +127,17 @@ def main(args: argparse.Namespace) -> None:
     files.write_text(args.out, script(args.lock))
 
 
-def script(lock: Path) -> str:
-    """The libraries and the lines above as one script. Raises ArtefactError as `main` does."""
+def draw(find: str, keys: str) -> str:
+    """The lines above for one chart. `find` and `keys`: what stands there, JavaScript."""
+    return DRAW.replace("FIND", find).replace("KEYS", keys)
+
+
+def script(lock: Path, lines: str | None = None) -> str:
+    """The libraries and `lines`, by default those of a page with one chart, as one script.
+
+    Raises ArtefactError as `main` does.
+    """
+    lines = lines or draw("(id) => document.getElementById(id)", '"keys"')
     pinned = re.search(rf"^{PACKAGE}==(\S+)$", lock.read_text(encoding="utf-8"), re.MULTILINE)
     try:
         installed = importlib.metadata.version(PACKAGE)
@@ -139,4 +148,4 @@ def script(lock: Path) -> str:
                             value=installed, allowed=pinned and pinned[1], remedy="run `make setup`")  # fmt: skip
     import vl_convert
 
-    return vl_convert.javascript_bundle(DRAW, VEGA_LITE)
+    return vl_convert.javascript_bundle(lines, VEGA_LITE)

@@ -1,0 +1,134 @@
+# The pages of all posts, for reading and quoting: opened from the disk, results/site/index.html first.
+#
+# INPUTS   results/{post}/claims.json, figures/*.svg, interactive/*.html, metrics/*.csv, the posts' and machines' tables
+# OUTPUTS  results/site/{post}.html, index.html, claims.html, families.html, verdicts.html, index.json; style, scripts
+# STEPS    site_post (post), site
+from postproof.claims import readme
+
+SITE = f"{RESULTS}/site"
+TEMPLATES = sorted(
+    path.relative_to(ROOT).as_posix() for path in (ROOT / "src/postproof/site/templates").glob("*.[a-z]*")
+)
+TITLES = json.dumps({post: CLAIMS[post].title for post in POSTS})
+README = ROOT / "README.md"
+# What makes each table: the rule, its command, its sections of params.yaml.
+MADE = {
+    str(path): {
+        "stage": rule.name,
+        "command": next(
+            (Path(str(code)).stem for code in rule.input if Path(str(code)).parent == codegraph.FOLDER), None
+        ),
+        "params": [value.key for value in rule.params if hasattr(value, "key")],
+    }
+    for rule in workflow.rules
+    for path in rule.output
+    if not rule.wildcard_names
+}
+
+
+def shown_tables(post):
+    """Paths of the tables of a post's charts and claims."""
+    of_charts = [name for (of, _), chart in CHARTS.items() if of == post for name in chart.tables]
+    measured = [path for (of, _), chart in CHARTS.items() if of == post for path in chart.measured]
+    return list(dict.fromkeys([*tables([*of_charts, *CLAIMS[post].tables]), *measured]))
+
+
+def schemas_of(post):
+    """Their schemas, where they have one."""
+    names = [name for (of, _), chart in CHARTS.items() if of == post for name in chart.tables]
+    found = [inventory.schema_of(ROOT, name) for name in names]
+    return list(dict.fromkeys([*filter(None, found), *CLAIMS[post].schemas]))
+
+
+rule pages:
+    """All pages: what `make site` builds."""
+    input:
+        expand(f"{SITE}/{{page}}.html", page=["index", *POSTS] if POSTS else []),
+
+
+rule site_post:
+    """Lay out the page of a post: charts, their interactive twins, the claims on them, and what is behind each."""
+    input:
+        code=code("site.post"),
+        templates=TEMPLATES,
+        records=f"{RESULTS}/{{post}}/claims.json",
+        drawings=lambda wildcards: [
+            f"{RESULTS}/{post}/figures/{name}.svg" for post, name in CHARTS if post == wildcards.post
+        ],
+        twins=lambda wildcards: [
+            f"{RESULTS}/{post}/interactive/{name}.html" for post, name in TWINS if post == wildcards.post
+        ],
+        tables=lambda wildcards: shown_tables(wildcards.post),
+        about=lambda wildcards: [
+            f"{path.removesuffix('.csv')}.json"
+            for path in shown_tables(wildcards.post)
+            if path.startswith("data/measured/")
+        ],
+        schemas=lambda wildcards: schemas_of(wildcards.post),
+    output:
+        page=update(f"{SITE}/{{post}}.html"),
+    log:
+        f"logs/site_post/{RESULTS}/{{post}}.log",
+    wildcard_constraints:
+        post="|".join(POSTS),
+    params:
+        titles=lambda wildcards: TITLES,  # a function: in a plain string Snakemake would take braces for wildcards
+        charts=lambda wildcards: json.dumps(
+            {
+                name: {
+                    "caption": chart.caption,
+                    "code": chart.code,
+                    "tables": chart.tables,
+                    "measured": chart.measured,
+                }
+                for (post, name), chart in CHARTS.items()
+                if post == wildcards.post
+            }
+        ),
+        made=lambda wildcards, input: json.dumps({path: MADE[path] for path in input.tables if path in MADE}),
+    shell:
+        job(
+            "site.post --records {input.records} --titles {params.titles:q} --charts {params.charts:q}"
+            " --made {params.made:q} --drawings {input.drawings} --twins {input.twins} --tables {input.tables}"
+            " --about {input.about} --schemas {input.schemas} --templates {input.templates} --out {output.page}"
+        )
+
+
+rule site:
+    """Lay out the pages beside those of the posts, and write what all of them need."""
+    input:
+        code=code("site.pages"),
+        templates=TEMPLATES,
+        records=expand(f"{RESULTS}/{{post}}/claims.json", post=POSTS),
+        claims=expand("claims/{post}.yaml", post=POSTS),
+        works=sorted({work for post in POSTS for work in CLAIMS[post].works}),
+        shared=sorted(str(path.relative_to(ROOT)) for path in (ROOT / codegraph.SCHEMAS / "published").glob("*.yaml")),
+        guide=[path for path in ["docs/claims.md"] if (ROOT / path).is_file()],
+        lock=["requirements.lock"] if TWINS else [],
+    output:
+        page=update(f"{SITE}/index.html"),
+        pages=update(expand(f"{SITE}/{{name}}.html", name=["claims", "families", "verdicts"])),
+        others=update(
+            expand(f"{SITE}/{{name}}", name=["index.json", "style.css", "site.js", *(["charts.js"] if TWINS else [])])
+        ),
+    log:
+        f"logs/site/{RESULTS}.log",
+    params:
+        titles=lambda wildcards: TITLES,  # a function: in a plain string Snakemake would take braces for wildcards
+        others=lambda wildcards: json.dumps({post: CLAIMS[post].others for post in POSTS}),
+        # Named in README.md: of its text nothing else counts here.
+        first=readme.ids(README.read_text(encoding="utf-8")) if README.is_file() else [],
+        counts=lambda wildcards: json.dumps(
+            {
+                "charts": len(CHARTS),
+                "interactive": len(TWINS),
+                "tables": len({path for post in POSTS for path in shown_tables(post)}),
+            }
+        ),
+    shell:
+        job(
+            "site.pages --records {input.records} --claims {input.claims} --others {params.others:q}"
+            " --works {input.works} --shared {input.shared} --guide {input.guide} --first {params.first}"
+            " --counts {params.counts:q} --titles {params.titles:q} --lock {input.lock}"
+            " --templates {input.templates} --out {output.page}"
+        )
