@@ -108,15 +108,13 @@ def claims_of(section: Section) -> list[str]:
         lines.append("")
     if section.findings:
         lines += ["What we saw beyond the post:", ""]
-        lines += [plain(f"- {record['statement']} {record['note'] or ''}".rstrip()) for record in section.findings] + [
-            ""
-        ]
+        findings = [f"- {record['statement']} {record['note'] or ''}".rstrip() for record in section.findings]
+        lines += [*map(plain, findings), ""]
     if section.others:
         lines += [f"<details><summary>{len(section.others)} not counted: said again, or a setting taken over</summary>"]
         lines += ["", "| the post says | | |", "|---|---|---|"]
-        lines += [
-            f"| {cell(each['statement'])} | {show.said(each)} | {plain(uncounted(each))} |" for each in section.others
-        ]
+        for each in section.others:
+            lines.append(f"| {cell(each['statement'])} | {show.said(each)} | {plain(uncounted(each))} |")
         lines += ["", "</details>", ""]
     return lines
 
