@@ -26,6 +26,9 @@ LEFT_OUT = (
     "MPLBACKEND",
     "MATPLOTLIBRC",
     "BASH_ENV",  # a file that bash would run first
+    "GIT_DIR",  # a hook of Git's sets these three: another repository would be read
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
 )
 
 
