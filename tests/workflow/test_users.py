@@ -229,8 +229,9 @@ def test_an_experiment_that_fails_under_dvc_leaves_what_was_there(checkout, chan
     assert done.returncode != 0 and says in done.stdout + done.stderr, done.stdout + done.stderr
     assert checkout.artefacts() == before and (checkout.path / "dvc.lock").read_bytes() == record
     checkout.git("checkout", "params.yaml")
-    assert checkout.plan() == NOTHING
     assert checkout.dvc("status", "--json").strip() == "{}"
+    assert computed(checkout.snakemake()) == [], "a job that failed is open to Snakemake, and restored"
+    assert checkout.artefacts() == before and checkout.plan() == NOTHING
 
 
 @pytest.mark.slow
@@ -262,6 +263,16 @@ def test_a_stage_killed_under_dvc_leaves_what_was_there_and_the_next_run_makes_i
 
 
 # --- Make and Git ----------------------------------------------------------------------------------------------------
+
+
+def test_dvc_is_told_where_there_is_no_git(tmp_path):
+    (tmp_path / "unpacked/.dvc").mkdir(parents=True)
+    (tmp_path / "cloned/.git").mkdir(parents=True)
+    (tmp_path / "cloned/below/.dvc").mkdir(parents=True)
+    for folder in ("unpacked", "cloned/below"):
+        environment.do_without_git(tmp_path / folder)
+    assert "no_scm = true" in (tmp_path / "unpacked/.dvc/config.local").read_text()
+    assert not (tmp_path / "cloned/below/.dvc/config.local").exists()
 
 
 @pytest.mark.slow
