@@ -13,7 +13,8 @@ import pytest
 
 from faults_helpers import wait_until
 from postproof.core import environment
-from postproof.engines import dag
+from postproof.core.errors import ParamsError
+from postproof.engines import dag, params
 from workflow_helpers import NOTHING, ROOT, Checkout, computed
 
 WORDS = "data/prepared/toy_words.json"
@@ -38,26 +39,31 @@ def test_whatever_a_rule_fills_into_its_command_is_quoted():
     assert {name: fields for name, fields in bare.items() if fields} == {}
 
 
-def test_a_text_of_any_name_is_carried_by_both_engines(checkout):
+@pytest.mark.parametrize(
+    "name",
+    [
+        ODD_TEXT,
+        pytest.param(f"./{ODD_FOLDER}/../of mine//words.txt", marks=pytest.mark.slow),
+        pytest.param("../outside.txt", marks=pytest.mark.slow),
+    ],
+)
+def test_a_text_of_any_name_is_carried_by_both_engines(checkout, name):
     before = checkout.artefacts()
-    for name in (ODD_TEXT, f"./{ODD_TEXT}/../of mine//words.txt", str(checkout.path.with_name("outside.txt"))):
-        text = Path(os.path.normpath(checkout.path / name))
-        text.parent.mkdir(exist_ok=True)
-        (checkout.path / ODD_TEXT).mkdir(exist_ok=True) if "/../" in name else None
-        shutil.copy(checkout.path / "data/texts/words.txt", text)
-        checkout.set_params({"toy.text": {"source": name}})
-        assert computed(checkout.snakemake()) == ["claims.judge", "toy.prepare"], "the judge is handed the params"
-        assert checkout.artefacts() == before
-        if text == checkout.path / ODD_TEXT:
-            checkout.make("record")
-            assert checkout.plan() == NOTHING
-            assert "didn't change" in checkout.dvc("repro", "--single-item", "toy_words")
-            text.unlink()
+    text = Path(os.path.normpath(checkout.path / name))
+    for folder in (text.parent, checkout.path / ODD_FOLDER):
+        folder.mkdir(exist_ok=True)
+    shutil.copy(checkout.path / "data/texts/words.txt", text)
+    checkout.set_params({"toy.text": {"source": name}})
+    assert computed(checkout.snakemake()) == ["claims.judge", "toy.prepare"], "the judge is handed the params"
+    assert checkout.artefacts() == before
+    checkout.make("record")
+    assert checkout.plan() == NOTHING
+    assert "didn't change" in checkout.dvc("repro", "--single-item", "toy_words")
     assert not list(checkout.path.rglob("pwned"))
 
 
-@pytest.mark.parametrize("name", ["{seed}.txt", "a}.txt", "<a>.txt", "-text.txt", "s3:words.txt"])
-def test_a_path_that_the_engines_cannot_carry_is_refused_before_any_work(checkout, name):
+def test_a_path_that_the_engines_cannot_carry_is_refused_before_any_work(checkout):
+    name = "{seed}.txt"
     shutil.copy(checkout.path / "data/texts/words.txt", checkout.path / name)
     before = checkout.artefacts()
     checkout.set_params({"toy.text": {"source": name}})
@@ -67,6 +73,23 @@ def test_a_path_that_the_engines_cannot_carry_is_refused_before_any_work(checkou
     for part in ("a path that the engines cannot carry", "params.yaml", "toy.text.source", name, "rename the file"):
         assert part in message
     assert checkout.artefacts() == before
+
+
+CANNOT_BE_CARRIED = ["{seed}.txt", "a}.txt", "<a>.txt", "-text.txt", "./-text.txt", "s3:words.txt", "https://a/b",
+                     "dvc.yaml", "texts/other.dvc"]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", CANNOT_BE_CARRIED)
+def test_paths_that_cannot_be_carried_are_named(path):
+    with pytest.raises(ParamsError, match="cannot carry") as caught:
+        params.path_at({"text": {"source": path}}, "text.source", "params.yaml")
+    assert caught.value.context["key"] == "text.source" and caught.value.context["file"] == "params.yaml"
+
+
+def test_a_path_is_taken_as_the_shortest_that_names_it():
+    for path in ("./a b/../c//d.txt", "c/./d.txt", "c/d.txt"):
+        assert params.path_at({"source": path}, "source", "params.yaml") == "c/d.txt"
+    assert params.path_at({"source": "/x/s3:a.txt"}, "source", "params.yaml") == "/x/s3:a.txt"
 
 
 @pytest.mark.parametrize("folder", ["a:b", "a{b}"])
@@ -141,7 +164,10 @@ def open_folder():
         yield Path(folder)
 
 
-@pytest.mark.parametrize("home", [None, "/nonexistent", "read-only"])
+SLOW_HOMES = [pytest.param(home, marks=pytest.mark.slow) for home in ("/nonexistent", "read-only")]
+
+
+@pytest.mark.parametrize("home", [None, *SLOW_HOMES])
 def test_a_user_without_a_name_or_home_runs_both_engines(built, open_folder, home):
     setpriv = shutil.which("setpriv")
     if os.getuid() != 0 or setpriv is None:
@@ -203,8 +229,9 @@ def test_an_experiment_that_fails_under_dvc_leaves_what_was_there(checkout, chan
     assert done.returncode != 0 and says in done.stdout + done.stderr, done.stdout + done.stderr
     assert checkout.artefacts() == before and (checkout.path / "dvc.lock").read_bytes() == record
     checkout.git("checkout", "params.yaml")
-    assert checkout.plan() == NOTHING
     assert checkout.dvc("status", "--json").strip() == "{}"
+    assert computed(checkout.snakemake()) == [], "a job that failed is open to Snakemake, and restored"
+    assert checkout.artefacts() == before and checkout.plan() == NOTHING
 
 
 @pytest.mark.slow
@@ -236,6 +263,16 @@ def test_a_stage_killed_under_dvc_leaves_what_was_there_and_the_next_run_makes_i
 
 
 # --- Make and Git ----------------------------------------------------------------------------------------------------
+
+
+def test_dvc_is_told_where_there_is_no_git(tmp_path):
+    (tmp_path / "unpacked/.dvc").mkdir(parents=True)
+    (tmp_path / "cloned/.git").mkdir(parents=True)
+    (tmp_path / "cloned/below/.dvc").mkdir(parents=True)
+    for folder in ("unpacked", "cloned/below"):
+        environment.do_without_git(tmp_path / folder)
+    assert "no_scm = true" in (tmp_path / "unpacked/.dvc/config.local").read_text()
+    assert not (tmp_path / "cloned/below/.dvc/config.local").exists()
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import pwd
 import sys
 from pathlib import Path
 
+from postproof.core import files
 from postproof.core.errors import EngineError
 
 HOME = Path(".postproof/home")  # in a checkout
@@ -26,6 +27,9 @@ LEFT_OUT = (
     "MPLBACKEND",
     "MATPLOTLIBRC",
     "BASH_ENV",  # a file that bash would run first
+    "GIT_DIR",  # a hook of Git's sets these three: another repository would be read
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
 )
 
 
@@ -68,6 +72,15 @@ def give_home(checkout: Path) -> None:
     os.environ.setdefault("HF_HOME", str(home / ".cache/huggingface"))
     os.environ.setdefault("XDG_CACHE_HOME", str(ours))
     os.environ.setdefault("MPLCONFIGDIR", str(ours))
+
+
+def do_without_git(checkout: Path) -> None:
+    """Tells DVC, which stops otherwise, that a checkout is in no repository of Git: it was unpacked from an archive."""
+    local = checkout / ".dvc/config.local"
+    in_git = any((folder / ".git").exists() for folder in (checkout, *checkout.parents))
+    if not in_git and _can_be_written(local.parent) and not local.exists():
+        files.write_text(local, "# Made since there was no repository of Git here; delete it when there is one.\n"
+                                "[core]\n    no_scm = true\n")  # fmt: skip
 
 
 def _has_name() -> bool:

@@ -58,7 +58,7 @@ def _sha256(text: str) -> str:
 
 
 def add_arguments(parser) -> None:
-    parser.add_argument("--folder", type=Path, default=os.environ.get(FOLDER),
+    parser.add_argument("--folder", type=Path, default=os.environ.get(FOLDER) or None,
                         help=f"where you have the files; without it ${FOLDER}, or the hub is asked")  # fmt: skip
 
 
@@ -82,9 +82,13 @@ def read_all(root: Path) -> list[Held]:
 def place(root: Path, folder: Path | None) -> list[str]:
     """Copies or fetches what is not in place; paths of all.
 
-    Raises DataError when one is another text than it should be, or can be had from nowhere. A wrong one is not put in
-    place, and what was in place stays.
+    Raises DataError when there is no such folder, a text is another than it should be, or can be had from nowhere. A
+    wrong one is not put in place, and what was in place stays.
     """
+    folder = folder and folder.expanduser()  # a shell leaves `~` alone in quotes
+    if folder and not folder.is_dir():
+        remedy = f"name the one that has the texts: {FOLDER}=FOLDER"
+        raise DataError("there is no such folder", folder=folder, remedy=remedy)
     paths = []
     for held in read_all(root):
         path, own = root / held.path, Path(folder, held.file_name) if folder else None

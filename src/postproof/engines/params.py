@@ -110,9 +110,9 @@ def look_up(params: Mapping, key: str) -> Any:
 def path_at(params: Mapping, key: str, file: str) -> str:
     """The path of an input that a user chose, without `.`, `..` and doubled slashes on its way.
 
-    Raises ParamsError for one that the engines cannot carry: to Snakemake, braces are wildcards and <name> is one of
-    its variables; to a command, a leading `-` is an option; to DVC, what begins like `s3:` is an address, and a file of
-    its own no dependency. All else is quoted where it meets a shell.
+    Raises ParamsError for one that the engines cannot carry: to Snakemake, braces are wildcards and <name> a variable;
+    to a command, a leading `-` is an option; to DVC, what begins like `s3:` is an address, and a file of its own no
+    dependency. All else is quoted where it meets a shell.
     """
     path = os.path.normpath(look_up(params, key))
     of_dvc = os.path.basename(path) in ("dvc.yaml", "dvc.lock") or path.endswith(".dvc")

@@ -53,7 +53,8 @@ def clone_head(root: Path, clone: Path) -> Path:
         )
     done = subprocess.run(["git", "clone", "--quiet", str(root), str(clone)], capture_output=True, text=True)
     if done.returncode != 0:
-        raise EngineError("cannot clone the repository", root=root, git_said=done.stderr.strip())
+        raise EngineError("cannot clone the repository", root=root, git_said=done.stderr.strip(),
+                          remedy="without Git, `postproof verify --here` compares what is here")  # fmt: skip
     return clone
 
 

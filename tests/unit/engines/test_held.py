@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+from pathlib import Path
 
 import pytest
 import yaml
@@ -68,6 +69,21 @@ def test_a_wrong_text_in_place_is_refused_and_left(root):
     assert (root / "data/raw/held.txt").read_text() == "mine"
 
 
+def test_a_folder_that_is_not_there_is_named_and_the_hub_not_asked(root, monkeypatch):
+    monkeypatch.setattr(hub, "texts", lambda corpus, remedy: pytest.fail("asked the hub"))
+    with pytest.raises(DataError, match="no such folder") as caught:
+        held.place(root, root / "elsewhere")
+    assert caught.value.context["folder"] == root / "elsewhere"
+
+
+@pytest.mark.parametrize("written", [TEXT.replace("\n", "\r\n").encode(), TEXT.encode("utf-8-sig")])
+def test_a_readers_file_with_another_editors_line_ends_is_the_text(root, monkeypatch, written):
+    (root.parent / "folder/mine.txt").write_bytes(written)
+    monkeypatch.setenv("HOME", str(root.parent))
+    held.place(root, Path("~/folder"))
+    assert (root / "data/raw/held.txt").read_bytes() == TEXT.encode()
+
+
 def test_without_a_folder_the_hub_is_asked_and_its_stories_are_joined_by_one_newline(root, monkeypatch):
     stories = TEXT.rstrip("\n").split("\n")
     monkeypatch.setattr(hub, "texts", lambda corpus, remedy: iter(stories))
@@ -76,6 +92,7 @@ def test_without_a_folder_the_hub_is_asked_and_its_stories_are_joined_by_one_new
 
 
 def test_without_folder_and_hub_it_is_said_what_to_do(root, monkeypatch):
+    (root.parent / "an empty folder").mkdir()
     monkeypatch.setattr(hub, "open_rows", lambda source: hub.Unreachable("no route"))
     with pytest.raises(DataError, match="not at hand") as error:
         held.place(root, root.parent / "an empty folder")

@@ -7,6 +7,7 @@ nothing that lies beside the weights is executed: safetensors only, no code of t
 from __future__ import annotations
 
 import importlib.util
+import os
 
 import torch
 from torch import Tensor
@@ -30,7 +31,7 @@ def load(place: str, name: str, implementation: str = "eager") -> AttentionModel
     if importlib.util.find_spec("transformers") is None:
         raise DataError("the package `transformers` is not installed", model=name,
                         remedy="`make` installs it; or take the default model, which does not need it")  # fmt: skip
-    tokens, model = _read(place, implementation)
+    tokens, model = _read(os.path.expanduser(place), implementation)
     pad_id = tokens.pad_token_id if tokens.pad_token_id is not None else tokens.eos_token_id
     if pad_id is None:
         raise DataError("tokenizer has no token to pad with, and no end of text", model=place,
