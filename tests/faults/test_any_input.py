@@ -1,6 +1,7 @@
 """Whatever stands in params, claims, tables and files is read, or refused by an error of its family that names it."""
 
 import copy
+import datetime
 import json
 import math
 import re
@@ -12,7 +13,7 @@ import pandas
 import pytest
 import torch
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from faults_helpers import SIZES
@@ -49,6 +50,9 @@ def dotted(content: dict, above: tuple = ()) -> list[tuple]:
 @pytest.mark.fault("any value in the place of another", "params.yaml")
 @settings(max_examples=25)
 @given(key=st.sampled_from(dotted(GOOD)), value=VALUES)
+@example(key=("mode",), value={datetime.date(2000, 1, 1): None})
+@example(key=("mixtral", "optimiser", "batch"), value=10**400)
+@example(key=("mixtral", "optimiser", "learning_rate"), value=10**400)
 def test_any_value_at_any_key_of_params_is_valid_or_named(key, value):
     content = copy.deepcopy(GOOD)
     *path, last = key

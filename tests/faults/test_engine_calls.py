@@ -72,13 +72,13 @@ def with_the_skeleton(checkout: Checkout) -> None:
 
 
 COMMANDS = {
-    "snakemake": Command(("snakemake", "--cores", "1"), other_steps, 5),
-    "dvc repro": Command(("dvc", "repro", "walk_table"), other_steps, 3),
-    "dvc commit": Command(("dvc", "commit", "--force", "--quiet"), made_with_other_steps, 3),
-    "postproof record": Command(("python", "-m", "postproof", "record"), made_with_other_steps, 4),
-    "postproof sync": Command(("python", "-m", "postproof", "sync"), restored_by_dvc, 4),
-    "postproof dvcfile": Command(("python", "-m", "postproof", "dvcfile"), one_more_walk, 4),
-    "postproof new": Command(("python", "-m", "postproof", "new", "experiment", "toy", "wander"), with_the_skeleton, 8),
+    "snakemake": Command(("snakemake", "--cores", "1"), other_steps, 3),
+    "dvc repro": Command(("dvc", "repro", "walk_table"), other_steps, 2),
+    "dvc commit": Command(("dvc", "commit", "--force", "--quiet"), made_with_other_steps, 2),
+    "postproof record": Command(("python", "-m", "postproof", "record"), made_with_other_steps, 3),
+    "postproof sync": Command(("python", "-m", "postproof", "sync"), restored_by_dvc, 2),
+    "postproof dvcfile": Command(("python", "-m", "postproof", "dvcfile"), one_more_walk, 2),
+    "postproof new": Command(("python", "-m", "postproof", "new", "experiment", "toy", "wander"), with_the_skeleton, 5),
 }
 
 
@@ -93,7 +93,8 @@ def kept(checkout: Checkout) -> dict[str, bytes]:
     for name in KEPT:
         path = checkout.path / name
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if file.is_file() and not re.search(r"\.tmp\d+", file.name):
+            # Temporary files, of ours and of DVC.
+            if file.is_file() and not re.search(r"\.tmp\d+|^\..+\.tmp$", file.name):
                 found[file.relative_to(checkout.path).as_posix()] = file.read_bytes()
     return found
 

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas
 import pytest
 
 from faults_helpers import LINES, contents, main, pin_wheel, train_line
@@ -16,9 +17,10 @@ from job_kinds import KINDS, LOG, of_jobs, with_code_files
 from postproof import cli
 from postproof.claims import readme, show
 from postproof.core import files, tables
-from postproof.core.errors import ArtefactError, DataError
+from postproof.core.errors import ArtefactError, DataError, PostproofError
 from postproof.engines import receipts
 from postproof.llama2.figures import kv_cache_memory
+from postproof.measuring import gemm_peak
 from workflow_helpers import ROOT
 
 TABLE = KINDS["a table"]
@@ -85,6 +87,26 @@ def test_a_job_on_a_full_disk_leaves_the_old_files_and_ends_well_when_there_is_s
     ballast.unlink()
     assert run(TABLE.as_job) == 0
     assert {path: file for path, file in contents(".").items() if path in before} == before
+
+
+@pytest.mark.fault("disk full", "a measurement")
+def test_a_measurement_that_has_space_for_half_of_what_it_writes_leaves_the_old_pair(small_disk, monkeypatch):
+    rows = pandas.DataFrame({"peak_bytes": [1], "repeats": [1], "note": [""]})
+    monkeypatch.setattr(gemm_peak, "measure", lambda device, tiny: rows.assign(peak_bytes=rows["peak_bytes"] * 2))
+    out = Path("gemm_peak/here.csv")
+    for path in (out, out.with_suffix(".json")):
+        files.write_text(path, "of an earlier day\n")
+    before = contents("gemm_peak")
+    with pytest.raises(OSError), Path("ballast").open("wb", buffering=0) as file:
+        while True:
+            file.write(b"x" * 4096)
+    os.truncate("ballast", os.path.getsize("ballast") - 4096)
+    line = "--mode fast measure gemm_peak --tiny --machine here --out {name}/{machine}.csv".split()
+    assert cli.main(line) == PostproofError.exit_code
+    assert contents("gemm_peak") == before
+    Path("ballast").unlink()
+    assert cli.main(line) == 0
+    assert "2,1" in out.read_text() and '"machine": "here"' in out.with_suffix(".json").read_text()
 
 
 @pytest.mark.fault("read-only results", "a job")

@@ -102,6 +102,16 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def remove(path: Path | str) -> None:
+    """Removes the file, if it is there, so that no power cut brings it back. Raises ArtefactError as `atomic` does."""
+    path = Path(path)
+    try:
+        path.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise ArtefactError("cannot remove", file=path, remedy="see that the folder can be written") from error
+
+
 def write_text(path: Path | str, text: str) -> None:
     with atomic(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")

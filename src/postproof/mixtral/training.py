@@ -124,7 +124,7 @@ class Run:
                         progress.line(", ".join(f"{key} {value:.6g}" for key, value in list(self.rows[-1].items())[2:]))
                     progress.advance()
             except TrainingError:
-                state_file.unlink(missing_ok=True)  # it would lead to the same end each time
+                files.remove(state_file)  # it would lead to the same end each time
                 raise
         return self.rows
 
@@ -233,7 +233,7 @@ def train_to_files(run: Run, args, write_more: Callable[[], None] = lambda: None
     write_more()
     files.save_tensors(args.out_weights, run.model.state_dict(), {"arm": run.arm, "seed": run.seed, "step": run.step})
     files.write_csv(args.out_rows, pd.DataFrame(rows))
-    state_file.unlink(missing_ok=True)
+    files.remove(state_file)
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
