@@ -11,6 +11,8 @@ TEMPLATES = sorted(
 )
 TITLES = json.dumps({post: CLAIMS[post].title for post in POSTS})
 README = ROOT / "README.md"
+START, OTHER_PAGES = "index", ["claims", "families", "verdicts"]
+or_exit(inventory.check_names, POSTS, [START, *OTHER_PAGES])
 # What makes each table: the rule, its command, its sections of params.yaml.
 MADE = {
     str(path): {
@@ -43,7 +45,7 @@ def schemas_of(post):
 rule pages:
     """All pages: what `make site` builds."""
     input:
-        expand(f"{SITE}/{{page}}.html", page=["index", *POSTS] if POSTS else []),
+        expand(f"{SITE}/{{page}}.html", page=[START, *POSTS] if POSTS else []),
 
 
 rule site_post:
@@ -106,8 +108,8 @@ rule site:
         guide=[path for path in ["docs/claims.md"] if (ROOT / path).is_file()],
         lock=["requirements.lock"] if TWINS else [],
     output:
-        page=update(f"{SITE}/index.html"),
-        pages=update(expand(f"{SITE}/{{name}}.html", name=["claims", "families", "verdicts"])),
+        page=update(f"{SITE}/{START}.html"),
+        pages=update(expand(f"{SITE}/{{name}}.html", name=OTHER_PAGES)),
         others=update(
             expand(f"{SITE}/{{name}}", name=["index.json", "style.css", "site.js", *(["charts.js"] if TWINS else [])])
         ),

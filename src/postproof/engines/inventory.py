@@ -59,6 +59,15 @@ def posts(root: Path) -> list[str]:
     return sorted(path.stem for path in (root / "claims").glob("*.yaml"))
 
 
+def check_names(posts: Iterable[str], taken: Iterable[str]) -> None:
+    """Raises ClaimError for a post whose page would have the name of another one."""
+    taken = list(taken)
+    for post in posts:
+        if post in taken:
+            raise ClaimError("a post cannot have the name of another page", file=f"claims/{post}.yaml", value=post,
+                             taken=", ".join(taken), remedy="rename the post")  # fmt: skip
+
+
 def rule_files(root: Path, post: str) -> list[str]:
     """Rule files of a post, {post}.smk and {post}_*.smk, relative to `root`."""
     found = [*(root / "workflow/rules").glob(f"{post}.smk"), *(root / "workflow/rules").glob(f"{post}_*.smk")]

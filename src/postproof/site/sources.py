@@ -73,6 +73,7 @@ def read_all(
     Raises ArtefactError when a table, its schema or its particulars cannot be read.
     """
     columns = {path.with_suffix("").parts[-2:]: tables.read_schema(path) for path in schemas}
+    made = {recorded_path(Path(path)): by for path, by in made.items()}
     particulars = {path.with_suffix(".csv"): machine(path) for path in about}
     groups: dict[str, list[Path]] = {}
     for path in dict.fromkeys(handed):

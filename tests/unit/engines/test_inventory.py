@@ -184,3 +184,10 @@ def test_the_project_itself_is_read_from_anywhere(tmp_path, monkeypatch):
         assert all(os.path.isfile(ROOT / path) for path in (*chart.measured, *chart.about))
     for post in inventory.posts(ROOT):
         assert inventory.rule_files(ROOT, post) and inventory.claims(ROOT, post).tables
+
+
+def test_a_post_whose_page_would_be_another_one_is_refused():
+    inventory.check_names(["coin", "families_of_coins"], ["index", "families"])
+    with pytest.raises(ClaimError) as raised:
+        inventory.check_names(["coin", "families"], ["index", "families"])
+    assert raised.value.context["file"] == "claims/families.yaml"
