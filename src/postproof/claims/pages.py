@@ -24,7 +24,7 @@ NO_SECTION = "More charts"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--records", type=Path, required=True, help="results/{post}/claims.json")
     parser.add_argument("--title", required=True, help="of the post")
-    parser.add_argument("--charts", required=True, help="JSON: by name the caption, the code and the tables")
+    parser.add_argument("--charts", required=True, help="JSON: by name `caption`, `code`, `tables`, `measured`")
     parser.add_argument("--pictures", type=Path, nargs="*", default=[], help="the charts, figures/{name}.png")
     parser.add_argument("--twins", type=Path, nargs="*", default=[], help="interactive/{name}.html of charts with one")
     parser.add_argument("--out", type=Path, required=True, help="Markdown, beside the folder of the charts")
@@ -42,7 +42,7 @@ def main(args: argparse.Namespace) -> None:
 
 
 def page(title: str, records: Sequence[Mapping[str, Any]], charts: Mapping[str, Mapping[str, Any]]) -> str:
-    """`charts`: by name `caption`, `code`, `tables`, the names of what it draws, and `twin`, whether it has one."""
+    """`charts`: by name `caption`, `code`, names of `tables`, paths of `measured`, and `twin`, whether it has one."""
     lines = [f"# {plain(title)}", "", f"{show.counts(records)}.", "",
              "Built by the pipeline: each number is computed from the tables in `metrics/`; "
              "[docs/claims.md](../../docs/claims.md) says how a verdict comes about. The worst first: `make claims`.",
@@ -81,10 +81,16 @@ def place(records: Sequence[Mapping[str, Any]], charts: Mapping[str, Mapping[str
     """The section of each chart: the first of those in which most entries rest on a table that the chart draws."""
     places = {}
     for name, chart in charts.items():
-        drawn = {tables.path_of(table) for table in chart["tables"]}
+        drawn = set(drawn_paths(chart))
         found = Counter(record["where"] for record in records if drawn & set(record.get("stages") or {}))
         places[name] = found.most_common(1)[0][0] if found else NO_SECTION
     return places
+
+
+def drawn_paths(chart: Mapping[str, Any]) -> list[str]:
+    """What records call the tables that a chart draws, measurements by their folder."""
+    measured = [path.rpartition("/")[0] for path in chart["measured"]]
+    return list(dict.fromkeys([*map(tables.path_of, chart["tables"]), *measured]))
 
 
 def charts_of(section: Section, charts: Mapping[str, Mapping[str, Any]]) -> list[str]:

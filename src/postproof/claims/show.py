@@ -100,6 +100,15 @@ def verdict(record: Mapping[str, Any]) -> str:
     return f"{record['verdict']}{severity}"
 
 
+def rating(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The verdict as schema.org's Rating: in words, and as a number where it is plainly one or the other."""
+    words = {"name": record["verdict"], "alternateName": verdict(record)}
+    numbers = {Verdict.HOLDS: 5, Verdict.DOES_NOT_HOLD: 1}
+    if record["verdict"] not in numbers:
+        return words
+    return words | {"ratingValue": numbers[record["verdict"]], "worstRating": 1, "bestRating": 5}
+
+
 def said(record: Mapping[str, Any]) -> str:
     """What the post says."""
     return "so" if record["posted"] is True else with_unit(record["posted"], record["unit"])

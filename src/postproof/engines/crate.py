@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from postproof.claims import Verdict, show
+from postproof.claims import show
 from postproof.core import files
 from postproof.core.errors import EngineError
 from postproof.engines import codegraph, dag, inventory
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 CRATE, CODEMETA = Path("ro-crate-metadata.json"), Path("codemeta.json")
 CITATION, PROJECT = Path("CITATION.cff"), Path("pyproject.toml")
 WORKFLOW = "Snakefile"
-RATINGS = {Verdict.HOLDS: 1, Verdict.DOES_NOT_HOLD: 0}  # of the others no number would be true
 TYPES = {".safetensors": "application/octet-stream", ".yaml": "application/yaml", ".md": "text/markdown",
          ".gguf": "application/octet-stream", ".whl": "application/zip", ".js": "text/javascript"}  # fmt: skip
 
@@ -143,11 +142,12 @@ class Crate:
         for record in records:
             claim = self.entity(f"#claim/{record['id']}", "Claim", name=record["id"], text=record["statement"])
             claim["appearance"] = article
-            verdict = record["verdict"]
-            rating = self.entity(f"#verdict/{verdict.replace(' ', '-')}", "Rating", **rated(verdict))
+            rating = show.rating(record)
+            verdict = rating["alternateName"]
+            rated = self.entity(f"#verdict/{verdict.replace(' ', '-')}", "Rating", **rating)
             review = self.entity(f"#review/{record['id']}", "ClaimReview", name=f"{record['id']}: {verdict}",
                                  claimReviewed=record["statement"], itemReviewed=claim, author=self.author,
-                                 reviewRating=rating, reviewAspect=f"the post says {show.said(record)}",
+                                 reviewRating=rated, reviewAspect=f"the post says {show.said(record)}",
                                  reviewBody=body(record), isPartOf=page)  # fmt: skip
             tables = [path for path in sorted(record.get("stages") or {}) if (self.root / path).is_file()]
             if tables:
@@ -166,14 +166,6 @@ def cited(root: Path) -> dict[str, Any]:
 def project(root: Path) -> dict[str, Any]:
     """The project's table in pyproject.toml."""
     return tomllib.loads((root / PROJECT).read_text(encoding="utf-8"))["project"]
-
-
-def rated(verdict: str) -> dict[str, Any]:
-    """The verdict in words; as a number where it is plainly one or the other."""
-    rating = {"name": verdict, "alternateName": verdict}
-    if verdict in RATINGS:
-        rating |= {"ratingValue": RATINGS[verdict], "bestRating": 1, "worstRating": 0}
-    return rating
 
 
 def body(record: Mapping[str, Any]) -> str:

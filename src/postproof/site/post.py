@@ -19,7 +19,6 @@ from postproof.site import charts, layout, sources, twins, views
 from postproof.site.views import Card, Chart
 
 TEMPLATE = "post.html"
-RATINGS = {Verdict.HOLDS: 5, Verdict.DOES_NOT_HOLD: 1}  # of schema.org, worst 1 and best 5; other verdicts have none
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ def page(
 ) -> str:
     """The page as text. `digest`: of the file of verdicts."""
     by_name = {chart.name: chart for chart in drawn}
-    of_chart = {name: set(views.drawn_paths(about[name])) for name in by_name}
+    of_chart = {name: set(pages.drawn_paths(about[name])) for name in by_name}
     cards = {
         record["id"]: views.card(record, titles[post], digest, behind, of_chart, records)
         for record in show.counted(records)
@@ -131,15 +130,12 @@ def reviews(post: str, title: str, claims: Sequence[Mapping[str, Any]]) -> dict[
     by = {"@type": "Organization", "name": "postproof"}
     graph = []
     for record in claims:
-        rating: dict[str, Any] = {"@type": "Rating", "alternateName": show.verdict(record)}
-        if record["verdict"] in RATINGS:
-            rating |= {"ratingValue": RATINGS[record["verdict"]], "worstRating": 1, "bestRating": 5}
         graph.append({
             "@type": "ClaimReview",
             "url": f"{post}.html#{record['id']}",
             "claimReviewed": record["statement"],
             "itemReviewed": {"@type": "Claim", "appearance": {"@type": "CreativeWork", "name": title}},
-            "reviewRating": rating,
+            "reviewRating": {"@type": "Rating"} | show.rating(record),
             "author": by,
         })  # fmt: skip
     return {"@context": "https://schema.org", "@graph": graph}

@@ -10,7 +10,6 @@ from typing import Any
 
 from postproof.claims import Evidence, Kind, Severity, Verdict, pages, show
 from postproof.claims.rules import RULES
-from postproof.core import tables
 from postproof.site import layout
 from postproof.site.charts import Drawing
 from postproof.site.sources import Source
@@ -190,7 +189,7 @@ def chart(
     records: Sequence[Record],
 ) -> Chart:
     """`about`: caption, code, tables, measured. `digest`: of the SVG. `records`: the claims of the post."""
-    paths = drawn_paths(about)
+    paths = pages.drawn_paths(about)
     behind = tuple(sources[path] for path in paths if path in sources)
     says = drawing.says or about["caption"].split(". ")[0].rstrip(".")
     cited = f"postproof, chart {name} of “{title}”: “{says}”. results/{post}/figures/{name}.svg"
@@ -207,12 +206,6 @@ def chart(
         parts=parts,
         citation=f"{cited}, sha256 {digest[:DIGITS]}.",
     )
-
-
-def drawn_paths(about: Mapping[str, Any]) -> list[str]:
-    """What records call the tables that a chart draws, measurements by their folder."""
-    measured = [path.rpartition("/")[0] for path in about["measured"]]
-    return list(dict.fromkeys([*map(tables.path_of, about["tables"]), *measured]))
 
 
 def knows_of_chart(drawing: Drawing, sources: Sequence[Source], records: Sequence[Record]) -> tuple[str, ...]:
