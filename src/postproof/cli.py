@@ -115,7 +115,6 @@ def use_own_code(arguments: list[str]) -> None:
         return
     environment.check_folder(Path.cwd())
     environment.give_home(Path.cwd())
-    environment.do_without_git(Path.cwd())
     start_anew = environment.settle()
     if here == PACKAGE.resolve() and not start_anew:
         return

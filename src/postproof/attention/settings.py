@@ -131,7 +131,7 @@ class Params(Settings):
     head_runs: HeadRuns
     heads: HeadSettings
     other_padding: Annotated[dict[str, Position], keys("^[a-z]+$")]  # ids of tokens
-    hub_models: Annotated[dict[str, Annotated[str, pattern("^[^-]")]], keys("^[a-z0-9_]+$")]  # where their weights are
+    hub_models: Annotated[dict[str, Annotated[Text, pattern("^[^-]")]], keys("^[a-z0-9_]+$")]  # where their weights are
     drawn_model: Text
 
     def relations(self) -> Iterator[Relation]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from postproof import cli
+from postproof.core import environment
 from postproof.engines import dvc_state
 
 
@@ -13,6 +15,7 @@ def run() -> int:
     cli.use_own_code_or_exit(["-m", "postproof.engines.dvc_command", *sys.argv[1:]])
     from dvc.cli import main
 
+    environment.do_without_git(Path.cwd())
     dvc_state.read_params_once()
     return main(sys.argv[1:])
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from postproof.core import environment
 from postproof.engines.lockfile import CODE_STAGE
 
 
@@ -33,19 +34,22 @@ def read_params_once() -> None:
     param.load_path = load_path
 
 
-def stage_names(root: Path) -> set[str]:
-    """Every stage of dvc.yaml, `name@item` where it is one of a matrix."""
+def _repo(root: Path) -> Any:
     from dvc.repo import Repo
 
-    with Repo(str(root)) as repo:
+    environment.do_without_git(root)
+    return Repo(str(root))
+
+
+def stage_names(root: Path) -> set[str]:
+    """Every stage of dvc.yaml, `name@item` where it is one of a matrix."""
+    with _repo(root) as repo:
         return {stage.name for stage in repo.index.stages}
 
 
 def outputs_by_stage(root: Path) -> dict[str, set[str]]:
     """Paths of what each stage makes, but for the one that makes the files of the code."""
-    from dvc.repo import Repo
-
-    with Repo(str(root)) as repo:
+    with _repo(root) as repo:
         return {
             stage.name: {out.def_path for out in stage.outs} for stage in repo.index.stages if stage.name != CODE_STAGE
         }
@@ -57,20 +61,17 @@ def changed(root: Path) -> list[str]:
     The stage of the code is not among them: its files are made anew whenever Snakemake's rules are read, and a stage
     whose code has changed is named itself.
     """
-    from dvc.repo import Repo
-
     read_params_once()
-    with Repo(str(root)) as repo:
+    with _repo(root) as repo:
         return [name for name in repo.status() if name != CODE_STAGE]
 
 
 def plan(root: Path) -> list[str]:
     """The first output of each stage that `dvc status` names, and of each stage that depends on one of them."""
     import networkx
-    from dvc.repo import Repo
 
     read_params_once()
-    with Repo(str(root)) as repo:
+    with _repo(root) as repo:
         changed = repo.status()
         code = [stage for stage in repo.index.graph if stage.addressing == CODE_STAGE]
         graph = repo.index.graph.copy()

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from postproof.core import environment
 from postproof.core.errors import EngineError
 from postproof.engines import codegraph, dag, dvc_state, job, receipts, snakemake_state
 
@@ -44,6 +45,7 @@ def run(program: str, *arguments: str) -> str:
 
     Raises EngineError with the end of what it said when it fails.
     """
+    environment.do_without_git(Path.cwd())
     done = subprocess.run([sys.executable, "-m", program, *arguments], capture_output=True, text=True)
     if done.returncode != 0:
         raise EngineError(
