@@ -29,7 +29,7 @@ rule errors_handlers:
     params:
         settings=section("errors.handlers"),
     shell:
-        job("errors.handlers --settings {params.settings:q} --out {output.table}")
+        job("errors.handlers --settings {params.settings} --out {output.table}")
 
 
 rule errors_json_lines:
@@ -56,7 +56,7 @@ rule errors_described_tests:
     params:
         settings=section("errors.handlers"),
     shell:
-        job("errors.described_tests --settings {params.settings:q} --out {output.table} --out-mutants {output.mutants}")
+        job("errors.described_tests --settings {params.settings} --out {output.table} --out-mutants {output.mutants}")
 
 
 rule errors_results_as_values:
@@ -72,7 +72,7 @@ rule errors_results_as_values:
         settings=section("errors.results_as_values"),
     shell:
         job(
-            "errors.results_as_values --settings {params.settings:q} --out {output.table} --out-example {output.example}"
+            "errors.results_as_values --settings {params.settings} --out {output.table} --out-example {output.example}"
         )
 
 
@@ -88,4 +88,4 @@ rule errors_propagation:
     params:
         settings=section("errors.error_propagation"),
     shell:
-        job("errors.error_propagation --settings {params.settings:q} --out {output.table} --out-code {output.code}")
+        job("errors.error_propagation --settings {params.settings} --out {output.table} --out-code {output.code}")

@@ -90,8 +90,8 @@ rule site_post:
         made=lambda wildcards, input: json.dumps({path: MADE[path] for path in input.tables if path in MADE}),
     shell:
         job(
-            "site.post --records {input.records} --titles {params.titles:q} --charts {params.charts:q}"
-            " --made {params.made:q} --drawings {input.drawings} --twins {input.twins} --tables {input.tables}"
+            "site.post --records {input.records} --titles {params.titles} --charts {params.charts}"
+            " --made {params.made} --drawings {input.drawings} --twins {input.twins} --tables {input.tables}"
             " --about {input.about} --schemas {input.schemas} --templates {input.templates} --out {output.page}"
         )
 
@@ -129,8 +129,8 @@ rule site:
         ),
     shell:
         job(
-            "site.pages --records {input.records} --claims {input.claims} --others {params.others:q}"
+            "site.pages --records {input.records} --claims {input.claims} --others {params.others}"
             " --works {input.works} --shared {input.shared} --guide {input.guide} --first {params.first}"
-            " --counts {params.counts:q} --titles {params.titles:q} --lock {input.lock}"
+            " --counts {params.counts} --titles {params.titles} --lock {input.lock}"
             " --templates {input.templates} --out {output.page}"
         )
