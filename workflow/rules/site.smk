@@ -26,20 +26,11 @@ MADE = {
     for path in rule.output
     if not rule.wildcard_names
 }
-
-
-def shown_tables(post):
-    """Paths of the tables of a post's charts and claims."""
-    of_charts = [name for (of, _), chart in CHARTS.items() if of == post for name in chart.tables]
-    measured = [path for (of, _), chart in CHARTS.items() if of == post for path in chart.measured]
-    return list(dict.fromkeys([*tables([*of_charts, *CLAIMS[post].tables]), *measured]))
-
-
-def schemas_of(post):
-    """Their schemas, where they have one."""
-    names = [name for (of, _), chart in CHARTS.items() if of == post for name in chart.tables]
-    found = [inventory.schema_of(ROOT, name) for name in names]
-    return list(dict.fromkeys([*filter(None, found), *CLAIMS[post].schemas]))
+# Of each post the tables that its page is made from, and their schemas.
+SHOWN = {
+    post: inventory.shown(ROOT, [chart for (of, _), chart in CHARTS.items() if of == post], CLAIMS[post], RESULTS)
+    for post in POSTS
+}
 
 
 rule pages:
@@ -60,13 +51,13 @@ rule site_post:
         twins=lambda wildcards: [
             f"{RESULTS}/{post}/interactive/{name}.html" for post, name in TWINS if post == wildcards.post
         ],
-        tables=lambda wildcards: shown_tables(wildcards.post),
+        tables=lambda wildcards: SHOWN[wildcards.post].tables,
         about=lambda wildcards: [
             f"{path.removesuffix('.csv')}.json"
-            for path in shown_tables(wildcards.post)
+            for path in SHOWN[wildcards.post].tables
             if path.startswith("data/measured/")
         ],
-        schemas=lambda wildcards: schemas_of(wildcards.post),
+        schemas=lambda wildcards: SHOWN[wildcards.post].schemas,
     output:
         page=update(f"{SITE}/{{post}}.html"),
     log:
@@ -124,7 +115,7 @@ rule site:
             {
                 "charts": len(CHARTS),
                 "interactive": len(TWINS),
-                "tables": len({path for post in POSTS for path in shown_tables(post)}),
+                "tables": len({path for shown in SHOWN.values() for path in shown.tables}),
             }
         ),
     shell:

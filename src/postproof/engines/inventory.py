@@ -142,6 +142,24 @@ def files_of(root: Path, names: Iterable[str], results: str) -> list[str]:
     return found
 
 
+@dataclasses.dataclass(frozen=True)
+class Shown:
+    """Paths of the tables that the page of a post shows, and of their schemas."""
+
+    tables: tuple[str, ...]
+    schemas: tuple[str, ...]
+
+
+def shown(root: Path, charts: Iterable[Chart], judged: Claims, results: str) -> Shown:
+    """What the charts and the claims of one post are made from; measurements have no schema unless claims use them."""
+    charts = list(charts)
+    drawn = [name for chart in charts for name in chart.tables]
+    measured = [path for chart in charts for path in chart.measured]
+    paths = [*files_of(root, [*drawn, *judged.tables], results), *measured]
+    schemas = [*filter(None, (schema_of(root, name) for name in drawn)), *judged.schemas]
+    return Shown(tuple(dict.fromkeys(paths)), tuple(dict.fromkeys(schemas)))
+
+
 def schema_of(root: Path, table: str) -> str | None:
     """Where the schema of {post}/{table} stands: with the post, or with the tables that several posts have."""
     post, _, name = table.partition("/")

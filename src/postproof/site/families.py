@@ -119,7 +119,9 @@ def _family(key: Key, found: _Found, by_id: Mapping[str, Record]) -> Family:
     for what, claims in found.cells.items():
         records = tuple(by_id[name] for name in claims if name in by_id)
         if len({record["post"] for record in records}) > 1:
-            groups.append(Group(what, records, differ(list(claims.values()))))
+            # A claim may use another post's number to speak of something else: what follows its rule has a verdict.
+            differs = key[0] != "claim" and differ(list(claims.values()))
+            groups.append(Group(what, records, differs))
             grouped |= set(claims)
     every = {name: by_id[name] for claims in found.cells.values() for name in claims if name in by_id}
     others = tuple(record for name, record in every.items() if name not in grouped)

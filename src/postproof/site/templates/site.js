@@ -123,7 +123,11 @@
   const asked = new URLSearchParams(location.search);
   for (const name of fields) if (asked.has(name)) form.elements[name].value = asked.get(name);
   form.addEventListener("input", filter);
-  form.addEventListener("reset", () => setTimeout(filter));
+  form.addEventListener("reset", (event) => {
+    event.preventDefault();  // it would clear the fields only after this, and the rows would lag behind
+    for (const name of fields) form.elements[name].value = "";
+    filter();
+  });
   form.addEventListener("submit", (event) => event.preventDefault());
   filter();
 
