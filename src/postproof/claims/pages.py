@@ -82,9 +82,15 @@ def place(records: Sequence[Mapping[str, Any]], charts: Mapping[str, Mapping[str
     places = {}
     for name, chart in charts.items():
         drawn = set(drawn_paths(chart))
-        found = Counter(record["where"] for record in records if drawn & set(record.get("stages") or {}))
+        found = Counter(record["where"] for record in records if drawn & set(paths_of(record)))
         places[name] = found.most_common(1)[0][0] if found else NO_SECTION
     return places
+
+
+def paths_of(record: Mapping[str, Any]) -> list[str]:
+    """The tables that it rests on, those of a rerun beside it included."""
+    again = record.get("rerun") or {}
+    return list(dict.fromkeys([*(record.get("stages") or {}), *(again.get("stages") or {})]))
 
 
 def drawn_paths(chart: Mapping[str, Any]) -> list[str]:
@@ -144,7 +150,8 @@ def reasons(record: Mapping[str, Any]) -> list[str]:
     for reading in record.get("readings") or []:
         if not reading["holds"]:
             word = "false" if reading["holds"] is False else "open"
-            parts.append(f"{word} if {reading['if']} ({reading['reason']})")
+            because = "" if reading["reason"] in ("false", word) else f" ({reading['reason']})"
+            parts.append(f"{word} if {reading['if']}{because}")
     if record.get("second"):
         parts.append(f"computed in another way: {record['second']['reason']}")
     return [*parts, record["note"] or ""]

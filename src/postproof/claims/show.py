@@ -155,6 +155,8 @@ def rerun(record: Mapping[str, Any]) -> str:
 
 def number(value: float, unit: str | None) -> str:
     """To eight digits, thousands apart; whole numbers in full."""
+    if unit == "year":
+        return f"{value:.0f}"
     whole = float(value).is_integer() and abs(value) < 1e15
     text = f"{value:,.0f}" if whole else f"{value:,.8g}" if 1e-4 <= abs(value) < 1e15 else f"{value:.3g}"
     return with_unit(text, unit)

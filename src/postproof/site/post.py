@@ -79,10 +79,9 @@ def page(
         record["id"]: views.card(record, titles[post], digest, behind, of_chart, records)
         for record in show.counted(records)
     }
-    resting_on = [record | {"stages": dict.fromkeys(views.paths_of(record))} for record in records]
     sections = [
         laid_out(number, section, by_name, cards)
-        for number, section in enumerate(pages.sections(resting_on, {name: about[name] for name in by_name}), start=1)
+        for number, section in enumerate(pages.sections(records, {name: about[name] for name in by_name}), start=1)
     ]
     used, counts = readme.by_post(records)
     return layout.render(

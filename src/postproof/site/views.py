@@ -82,7 +82,7 @@ def card(
     records: Sequence[Record] = (),
 ) -> Card:
     """`digest`: of the file of verdicts. `drawn`: paths of tables by chart. `records`: of the whole post."""
-    paths = paths_of(record)
+    paths = pages.paths_of(record)
     verdict = record["verdict"]
     artefacts = "; ".join(filter(None, [record["artefact"], (record.get("rerun") or {}).get("artefact")]))
     return Card(
@@ -111,12 +111,6 @@ def card(
         said_again=tuple(each for each in records if each.get("repeats") == record["id"]),
         citation=citation(record, title, digest),
     )
-
-
-def paths_of(record: Record) -> list[str]:
-    """The tables that it rests on, those of a rerun beside it included."""
-    again = record.get("rerun") or {}
-    return list(dict.fromkeys([*(record.get("stages") or {}), *(again.get("stages") or {})]))
 
 
 def condition(record: Record) -> str:
@@ -190,6 +184,7 @@ def chart(
 ) -> Chart:
     """`about`: caption, code, tables, measured. `digest`: of the SVG. `records`: the claims of the post."""
     paths = pages.drawn_paths(about)
+    on_it = [record for record in records if set(paths) & set(pages.paths_of(record))]
     behind = tuple(sources[path] for path in paths if path in sources)
     says = drawing.says or about["caption"].split(". ")[0].rstrip(".")
     cited = f"postproof, chart {name} of “{title}”: “{says}”. results/{post}/figures/{name}.svg"
@@ -202,7 +197,9 @@ def chart(
         width=drawing.width,
         height=drawing.height,
         sources=behind,
-        knows=knows_of_chart(drawing, behind, [record for record in records if set(paths) & set(paths_of(record))]),
+        knows=knows_of_chart(
+            drawing, behind, [record for record in records if set(paths) & set(pages.paths_of(record))]
+        ),
         parts=parts,
         citation=f"{cited}, sha256 {digest[:DIGITS]}.",
     )

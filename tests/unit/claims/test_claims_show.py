@@ -171,7 +171,7 @@ def test_a_page_has_the_sections_of_the_post_with_their_charts_and_claims():
     for each in show.counted(records):
         assert each["statement"] in result
     assert "- Over five seeds it is 2 to 3." in result and "again: holds" in result
-    assert "false if they are not (false)" in result and "computed in another way: false" in result
+    assert "false if they are not" in result and "computed in another way: false" in result
     assert "the run made again: not reproduced (4 steps), what differs: the card" in result
     assert "`dvc repro course_table`" in text
 
