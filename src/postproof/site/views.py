@@ -197,9 +197,7 @@ def chart(
         width=drawing.width,
         height=drawing.height,
         sources=behind,
-        knows=knows_of_chart(
-            drawing, behind, [record for record in records if set(paths) & set(pages.paths_of(record))]
-        ),
+        knows=knows_of_chart(drawing, behind, on_it),
         parts=parts,
         citation=f"{cited}, sha256 {digest[:DIGITS]}.",
     )
