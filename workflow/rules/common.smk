@@ -31,7 +31,7 @@ config.update(
 or_exit(params.validate, config, "params.yaml", ROOT)
 
 snakemake_state.prepare_environment(ROOT)
-snakemake_state.limit_memory(workflow)
+snakemake_state.tune(workflow)
 
 MODE = config["mode"]
 RESULTS = "results" if MODE == "exact" else "results-fast"
