@@ -31,7 +31,7 @@ config.update(
 or_exit(params.validate, config, "params.yaml", ROOT)
 
 snakemake_state.prepare_environment(ROOT)
-snakemake_state.tune(workflow)
+snakemake_state.limit_memory(workflow)
 
 MODE = config["mode"]
 RESULTS = "results" if MODE == "exact" else "results-fast"
@@ -119,6 +119,7 @@ def tables(names):
 
 onstart:
     snakemake_state.pass_on_force(workflow.dag_settings)
+    snakemake_state.look_when_a_job_ends(workflow)
     if MODE == "exact":  # the rules of fast mode make nothing in results/
         snakemake_state.remove_stale_runs(workflow.rules, receipts.restorable(ROOT))
 

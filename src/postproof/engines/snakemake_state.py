@@ -67,23 +67,23 @@ def pass_on_force(settings) -> None:
         os.environ[ANEW] = "yes"
 
 
-def tune(workflow) -> None:
-    """How jobs of this machine are scheduled; those of a cluster are its scheduler's. `workflow`: Snakemake's.
+def look_when_a_job_ends(workflow) -> None:
+    """Has the scheduler look for the next jobs when one has ended, not every second. `workflow`: Snakemake's, started.
 
-    Snakemake (9.27) limits how many jobs start in a second, and so looks for the next ones every second, also where
-    none can start: a fifth of a processor with a hundred jobs ready. Without the limit it looks when a job has ended.
+    Snakemake (9.27) limits how many jobs start in a second, and so looks every second, also where none can start: with
+    a hundred jobs ready that is a fifth of a processor.
     """
-    if workflow.global_resources.get("_nodes").value is None:
-        workflow.scheduling_settings.max_jobs_per_timespan = None
-        limit_memory(workflow)
+    if workflow.global_resources.get("_nodes").value is None:  # a cluster's limit has a purpose
+        workflow.scheduler.job_rate_limiter = None
 
 
 def limit_memory(workflow) -> None:
     """No more jobs run at once than their `mem_mb` fit into the memory that is free, unless --resources says a limit.
 
-    A job that needs more than there is runs alone.
+    A job that needs more than there is runs alone. Jobs of a cluster are its scheduler's. `workflow`: Snakemake's.
     """
-    if workflow.global_resources.get("mem_mb").value is None:
+    is_local = workflow.global_resources.get("_nodes").value is None
+    if is_local and workflow.global_resources.get("mem_mb").value is None:
         workflow.register_resource("mem_mb", limits.memory_mb())
 
 
