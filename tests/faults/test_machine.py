@@ -66,13 +66,17 @@ def small_disk(folder, tmp_path, monkeypatch) -> Iterator[Path]:
     done = subprocess.run(mount, capture_output=True, text=True)
     if done.returncode != 0:
         pytest.skip(f"nothing may be mounted here: {done.stderr.strip()}")
+    # A process of its own waits for its input to close and unmounts: also where the tests are killed.
+    unmount = ["sh", "-c", 'cat; umount --lazy "$0"', str(disk)]
+    guard = subprocess.Popen(unmount, stdin=subprocess.PIPE, start_new_session=True)
     try:
         shutil.copytree(folder, disk / "work")
         monkeypatch.chdir(disk / "work")
         yield disk
     finally:
         monkeypatch.undo()
-        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+        guard.stdin.close()
+        assert guard.wait(60) == 0 and not disk.is_mount()
 
 
 @pytest.mark.fault("disk full", "a job")
