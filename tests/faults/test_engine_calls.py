@@ -72,13 +72,13 @@ def with_the_skeleton(checkout: Checkout) -> None:
 
 
 COMMANDS = {
-    "snakemake": Command(("snakemake", "--cores", "1"), other_steps, 3),
-    "dvc repro": Command(("dvc", "repro", "walk_table"), other_steps, 2),
-    "dvc commit": Command(("dvc", "commit", "--force", "--quiet"), made_with_other_steps, 2),
-    "postproof record": Command(("python", "-m", "postproof", "record"), made_with_other_steps, 3),
-    "postproof sync": Command(("python", "-m", "postproof", "sync"), restored_by_dvc, 2),
-    "postproof dvcfile": Command(("python", "-m", "postproof", "dvcfile"), one_more_walk, 2),
-    "postproof new": Command(("python", "-m", "postproof", "new", "experiment", "toy", "wander"), with_the_skeleton, 5),
+    "snakemake": Command(("snakemake", "--cores", "1"), other_steps, 1),
+    "dvc repro": Command(("dvc", "repro", "walk_table"), other_steps, 1),
+    "dvc commit": Command(("dvc", "commit", "--force", "--quiet"), made_with_other_steps, 1),
+    "postproof record": Command(("python", "-m", "postproof", "record"), made_with_other_steps, 1),
+    "postproof sync": Command(("python", "-m", "postproof", "sync"), restored_by_dvc, 1),
+    "postproof dvcfile": Command(("python", "-m", "postproof", "dvcfile"), one_more_walk, 1),
+    "postproof new": Command(("python", "-m", "postproof", "new", "experiment", "toy", "wander"), with_the_skeleton, 1),
 }
 
 
