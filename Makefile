@@ -51,7 +51,7 @@ test-slow: .venv/hub .venv/checkers/ready ## the slow ones
 	pytest $(TWO_AT_A_TIME) -m "slow and not gpu"
 
 test-pages: .venv/hub ## the pages in a real browser (needs chromium; skipped without)
-	pytest -m pages
+	pytest $(TWO_AT_A_TIME) -m pages
 
 test-all: .venv/hub ## every fault at every system call (hours); writes docs/reliability.md
 	POSTPROOF_ALL_FAULTS=yes pytest $(TWO_AT_A_TIME) -m "not gpu" --reliability tests/faults
