@@ -58,7 +58,8 @@ class Crate:
         from rocrate.rocrate import ROCrate
 
         self.root = root
-        self.in_git = set(_git(root, "ls-files", "-z").split("\0"))
+        # What Git has, and what it would take.
+        self.in_git = set(_git(root, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0"))
         self.crate: ROCrate = ROCrate(version="1.3")
         self.known: dict[str, ContextEntity] = {}
         citation = cited(root)
@@ -106,7 +107,7 @@ class Crate:
         if not here.is_file():
             raise EngineError("a file of a job is not there", file=path, remedy="run `snakemake --cores`")
         about = {"sha256": files.sha256(here), "contentSize": str(here.stat().st_size), "encodingFormat": _type(here)}
-        if path in self.in_git or path.startswith("results/") and "/runs/" not in path:
+        if path in self.in_git:
             self.known[path] = self.crate.add_file(here, dest_path=path, properties={"@type": kind} | about)
             for key, value in properties.items():
                 self.known[path][key] = value

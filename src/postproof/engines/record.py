@@ -6,7 +6,7 @@ from pathlib import Path
 
 from postproof.core import files
 from postproof.core.errors import EngineError
-from postproof.engines import crate, dag, dvc_state, dvcfile, job, lockfile, receipts
+from postproof.engines import codegraph, crate, dag, dvc_state, dvcfile, job, lockfile, receipts
 from postproof.engines.sync import run
 
 
@@ -35,8 +35,9 @@ def main(args) -> None:
             first=sorted(open_jobs)[0],
             remedy="run `snakemake --cores` first (`snakemake --cores --forceall` for files of unknown origin)",
         )
+    sources = codegraph.Sources.read(codegraph.ROOT)
     for each in jobs:
-        check(each)
+        check(each, sources)
     if dvcfile.write(root):
         print(f"{dvcfile.DVC_FILE}: made anew, since rules or params have changed; commit it too")
     run("dvc", "commit", "--force", "--quiet")
@@ -50,9 +51,9 @@ def is_open(each: dag.Job) -> bool:
     return each.needed or not each.known
 
 
-def check(each: dag.Job) -> None:
+def check(each: dag.Job, sources: codegraph.Sources) -> None:
     """Raises EngineError unless the outputs are what a job of this very make gave: code, params and inputs as here."""
-    if not receipts.is_made(job.key_of_planned(each), map(Path, each.outputs)):
+    if not receipts.is_made(job.key_of_planned(each, sources), map(Path, each.outputs)):
         output = min(each.outputs)
         raise EngineError(
             "a file is not what its job makes of the code, params and inputs that are here",

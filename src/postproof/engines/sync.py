@@ -19,7 +19,8 @@ def main(args) -> None:
     root = Path.cwd()
     if args.pull:
         run("dvc", "pull", "--quiet")
-    codegraph.refresh(root, codegraph.Sources.read(root))
+    sources = codegraph.Sources.read(root)
+    codegraph.refresh(root, sources)
     differing = dvc_state.changed(root)
     if differing:
         # Touching would tell Snakemake that these are current.
@@ -34,7 +35,7 @@ def main(args) -> None:
         receipts.accept(Path(path))
     for each in jobs:
         made_of = {"command": list(each.command), "restored": "by DVC, as dvc.lock says"}
-        receipts.keep(job.key_of_planned(each), map(Path, each.outputs), made_of)
+        receipts.keep(job.key_of_planned(each, sources), map(Path, each.outputs), made_of)
     snakemake_state.take_as_complete(outputs)
     run("snakemake", "--touch", "--forceall", "--cores", "1", "--quiet", "all", "--", "all")
     print("Snakemake and DVC agree: nothing to do")
