@@ -71,9 +71,7 @@ rule errors_results_as_values:
     params:
         settings=section("errors.results_as_values"),
     shell:
-        job(
-            "errors.results_as_values --settings {params.settings} --out {output.table} --out-example {output.example}"
-        )
+        job("errors.results_as_values --settings {params.settings} --out {output.table} --out-example {output.example}")
 
 
 rule errors_propagation:
