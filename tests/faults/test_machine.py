@@ -17,7 +17,7 @@ from job_kinds import KINDS, LOG, of_jobs, with_code_files
 from postproof import cli
 from postproof.claims import readme, show
 from postproof.core import files, tables
-from postproof.core.errors import ArtefactError, DataError, PostproofError
+from postproof.core.errors import ArtefactError, DataError, PostproofError, ResourceError
 from postproof.engines import receipts
 from postproof.llama2.figures import kv_cache_memory
 from postproof.measuring import gemm_peak
@@ -47,7 +47,7 @@ def test_a_training_without_memory_says_so_and_leaves_the_old_files(folder, star
     before = contents(".")
     process = start(["--log", str(tmp_path / "job.log"), *line], target=with_little_memory)
     process.join(120)
-    assert process.exitcode == ArtefactError.exit_code
+    assert process.exitcode == ResourceError.exit_code
     assert "not enough memory" in (tmp_path / "job.log").read_text()
     assert contents(".") == before
 
@@ -136,7 +136,7 @@ def test_files_of_another_time_are_known_by_their_content(folder, run, seconds):
         os.utime(path, (seconds, seconds))
     assert receipts.altered(Path.cwd()) == []
     assert run(TABLE.as_job) == 0
-    assert "as made before" in Path(LOG).read_text()
+    assert '"restored": true' in Path(LOG).read_text()
     assert of_jobs(contents(".")) == made
 
 

@@ -23,10 +23,11 @@ GATHERER = pytest.StashKey()
 INTRODUCTION = """\
 # Reliability
 
-Made by `pytest tests/faults -m "not gpu" --reliability`; not for editing. Each fault is really caused, and each row
-counts the tries when its tests last ran. A try is survived if afterwards every file is whole, the old one or the new
-one; if what failed said so in a short message; if the next run, undisturbed, ends with the bytes of one that nothing
-ever disturbed; and if nothing that was read was executed. For input that is refused: if nothing was touched.
+Made by `pytest tests/faults -m "not gpu" --reliability` from the tests in `tests/faults/`; not for editing. Each fault
+is really caused, and each row counts the tries when its tests last ran. A try is survived if afterwards every file is
+whole, the old one or the new one; if what failed said so in a short message; if the next run, undisturbed, ends with
+the bytes of one that nothing ever disturbed; and if nothing that was read was executed. For input that is refused: if
+nothing was touched.
 
 - *Killed*, *EIO*, *ENOSPC*: `strace` does it at a system call (`rename`, `fsync`, `unlink`, `write`, `read`, `open` to
   create, `mkdir`, `chmod`), once, or at that call and all later ones of its kind. `make test-all` causes every fault at

@@ -42,7 +42,7 @@ def rank(path: str) -> int | None:
             return STAGE_OF_FLOW.index("results/{post}/figures")
         if parts[2] == "README.md":
             return len(STAGE_OF_FLOW)
-        folder = parts[2] if parts[2] not in ("claims.json", "interactive") else "figures"
+        folder = parts[2] if parts[2] not in ("claims.json", "tally.json", "interactive") else "figures"
         return STAGE_OF_FLOW.index(f"results/{{post}}/{folder}")
     return None
 

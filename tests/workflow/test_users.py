@@ -137,7 +137,7 @@ def test_in_any_folder_and_shell_the_same_bytes_are_made(built, tmp_path, hostil
     for name in OWN_MODULES:
         checkout.append(f"{name}.py", f"raise SystemExit('not {name} of Python')\n")
     output = checkout.snakemake("--forceall", **hostile)
-    assert len(computed(output)) == 7, output
+    assert len(computed(output)) == 9, output
     assert checkout.artefacts() == before
     made = checkout.run("make", "--directory", str(checkout.path), "--assume-old=setup", "-j4", "plan", **hostile)
     assert "0 jobs by Snakemake, 0 by DVC" in made.stdout
