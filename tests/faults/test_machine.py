@@ -48,7 +48,7 @@ def test_a_training_without_memory_says_so_and_leaves_the_old_files(folder, star
     process = start(["--log", str(tmp_path / "job.log"), *line], target=with_little_memory)
     process.join(120)
     assert process.exitcode == ResourceError.exit_code
-    assert "not enough memory" in (tmp_path / "job.log").read_text()
+    assert "out of memory" in (tmp_path / "job.log").read_text()
     assert contents(".") == before
 
 
