@@ -7,7 +7,7 @@ from groups_helpers import control_group
 SLEEPS = """
     import time
     print("walk began", time.monotonic(), flush=True)
-    time.sleep(2)
+    time.sleep(10)  # longer than another job takes to start on a machine that is busy
     print("walk ended", time.monotonic(), flush=True)
 """
 
