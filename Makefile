@@ -14,7 +14,7 @@ unexport PIP_TARGET PIP_PREFIX PIP_ROOT
 # Fixed, since a container may show more cores than it has; each worker builds a small copy of the project for itself.
 TWO_AT_A_TIME := --numprocesses 2 --dist worksteal
 
-.PHONY: all help setup test test-slow test-pages test-all lint claims diff why readme site plan verify held verify-recorded bench measure pull sync record crate deps report clean
+.PHONY: all help setup test test-slow test-pages test-all lint claims diff why readme site plan history verify held verify-recorded bench measure pull sync record crate deps report clean
 .DEFAULT_GOAL := all
 
 all: setup ## set up .venv, rebuild what has not been built or restored here, compare with the committed artefacts
@@ -82,6 +82,9 @@ site: setup ## build the pages of all posts, and say where to open them
 
 plan: setup ## which jobs Snakemake and DVC would run now
 	postproof plan
+
+history: setup ## write down what Git says of claims and charts: when rules were fixed, when verdicts and charts changed
+	postproof history
 
 verify: setup ## rebuild from nothing in a temporary clone and compare every artefact with dvc.lock
 	postproof verify

@@ -15,7 +15,8 @@ from postproof.engines import dag, inventory
 
 ROOT = Path(__file__).parents[2]
 POSTS = inventory.posts(ROOT)
-PAGES = ["index", *POSTS, "claims", "families", "verdicts"]
+FAMILIES = sorted(path.stem for path in (ROOT / "claims/families").glob("*.yaml"))
+PAGES = ["index", *POSTS, "claims", "families", *(f"family-{name}" for name in FAMILIES), "verdicts", "found"]
 
 
 def make(folder: Path, **environment: str) -> None:

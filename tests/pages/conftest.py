@@ -11,7 +11,7 @@ import pages_helpers
 from pages_helpers import ROOT
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-LINKED = ("data", "docs", "src", "workflow", "params.yaml", "README.md")
+LINKED = ("claims", "data", "docs", "src", "workflow", "params.yaml", "README.md")
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ import pytest
 import pages_helpers
 from pages_helpers import PAGES, POSTS, ROOT
 from postproof.claims import Kind, pages, show
+from postproof.core import files
 
 OPEN_ALL = "document.querySelectorAll('details').forEach((each) => { each.open = true; })"
 # Drawers are laid out alike: one in eight shows what there is to find in them.
@@ -265,7 +266,7 @@ ATTACK = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 
 
 
 def test_html_and_script_in_a_claim_are_shown_and_not_run(opened, site, tmp_path):
-    from postproof.site import families, layout
+    from postproof.site import families, found, layout, themes
     from postproof.site import pages as others
     from postproof.site import post as of_post
 
@@ -280,14 +281,25 @@ def test_html_and_script_in_a_claim_are_shown_and_not_run(opened, site, tmp_path
     again = hostile | {"id": "said_again", "kind": str(Kind.REPEAT), "repeats": hostile["id"]}
     everything = [hostile, finding, again, hostile | {"id": "open", "verdict": "not checked", "got": None}]
     group = families.Family("work", "hostile", ATTACK, "README.md", (families.Group(ATTACK, (hostile,), True),), ())
-    made = {"hostile.html": of_post.page("hostile", titles, templates, everything, "0" * 64, {}, [], {})}
-    counts = {"charts": 0, "interactive": 0, "tables": 0}
-    made |= others.pages(templates, titles, everything, [group], [hostile["id"]], [], counts)
+    told = {hostile["id"]: [ATTACK]}
+    made = {"hostile.html": of_post.page("hostile", titles, templates, everything, "0" * 64, {}, [], {}, told)}
+    row = dict.fromkeys(found.READING, ATTACK) | {"judged": "wrong", "claim": hostile["id"]}
+    content = others.Content(
+        records=everything,
+        families=[group],
+        themes=[themes.Theme("hostile", ATTACK, ATTACK, (hostile,), ((ATTACK, group.groups[0]),))],
+        first=[hostile["id"]],
+        counts={"charts": 0, "interactive": 0, "tables": 0},
+        readings=[found.Reading("hostile", 2, 1, 0, None, ((row, hostile),), (row,))],
+        rebuilds=[dict.fromkeys(("date_utc", "commit", "processor", "cores", "artefacts", "identical"), ATTACK)
+                  | {"seconds": "60"}],
+    )  # fmt: skip
+    made |= others.pages(templates, titles, content)
     for name, text in made.items():
         (folder / name).write_text(text)
     for name in others.ASSETS:
         (folder / name).write_text(templates[name])
-    for name in ("hostile", "index", "claims", "families"):
+    for name in ("hostile", "index", "claims", "families", "family-hostile", "found"):
         page = opened(name, folder=folder)
         page.evaluate(OPEN_ALL)
         assert page.evaluate("window.hacked") is None and page.complaints == [], name
@@ -309,6 +321,22 @@ def test_reviews_rate_what_holds_and_what_does_not_and_nothing_between(site):
         assert rated == [{"holds": 5, "does not hold": 1}.get(record["verdict"]) for record in claims]
         names = [review["reviewRating"]["alternateName"] for review in graph]
         assert names == [show.verdict(record) for record in claims]
+
+
+def test_a_chart_in_its_frame_names_where_it_is_from_how_it_fares_and_the_commit(opened):
+    from postproof.site import history
+
+    for post in POSTS:
+        drawn = history.read(ROOT / f"data/history/{post}/charts.csv", history.Drawn)
+        page = opened(post)
+        margins = page.evaluate("""Object.fromEntries([...document.querySelectorAll('figure.chart')].map((chart) =>
+          [chart.id.slice(6), chart.querySelector('.drawing .margin').innerText]))""")
+        assert margins and set(margins) >= set(drawn)
+        for name, text in margins.items():
+            assert f"{post}/{name}" in text and "Tables: " in text, name
+            svg = ROOT / f"results/{post}/figures/{name}.svg"
+            same = name in drawn and files.sha256(svg) == drawn[name].sha256
+            assert same == ("as in commit" in text) and (not same or drawn[name].commit in text), name
 
 
 def test_programs_find_every_claim_with_its_verdict_and_its_place(site):

@@ -1,7 +1,9 @@
 # The pages of all posts, for reading and quoting: opened from the disk, results/site/index.html first.
 #
-# INPUTS   results/{post}/claims.json, figures/*.svg, interactive/*.html, metrics/*.csv, the posts' and machines' tables
-# OUTPUTS  results/site/{post}.html, index.html, claims.html, families.html, verdicts.html, index.json; style, scripts
+# INPUTS   results/{post}/claims.json, figures/*.svg, interactive/*.html, metrics/*.csv, the posts' and machines' tables,
+#          claims/, data/readings, data/history
+# OUTPUTS  results/site/{post}.html, index.html, claims.html, families.html, family-{name}.html, verdicts.html,
+#          found.html, index.json; style, scripts
 # STEPS    site_post (post), site
 from postproof.claims import readme
 
@@ -11,7 +13,8 @@ TEMPLATES = sorted(
 )
 TITLES = json.dumps({post: CLAIMS[post].title for post in POSTS})
 README = ROOT / "README.md"
-START, OTHER_PAGES = "index", ["claims", "families", "verdicts"]
+START, OTHER_PAGES = "index", ["claims", "families", "verdicts", "found"]
+FAMILIES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "claims/families").glob("*.yaml"))
 or_exit(inventory.check_names, POSTS, [START, *OTHER_PAGES])
 # What makes each table: the rule, its command, its sections of params.yaml.
 MADE = {
@@ -31,6 +34,25 @@ SHOWN = {
     post: inventory.shown(ROOT, [chart for (of, _), chart in CHARTS.items() if of == post], CLAIMS[post], RESULTS)
     for post in POSTS
 }
+# What was written down of Git, of a second reading and of rebuilds; a post or a project may have none yet.
+HISTORY = {
+    post: [path for name in ("claims", "charts") if (ROOT / (path := f"data/history/{post}/{name}.csv")).is_file()]
+    for post in POSTS
+}
+NOTED = {
+    "readings": [path for post in POSTS if (ROOT / (path := f"data/readings/{post}.csv")).is_file()],
+    "inventories": [path for post in POSTS if (ROOT / (path := f"claims/{post}.numbers.csv")).is_file()],
+    "rebuilds": [path for path in ["data/history/rebuilds.csv"] if (ROOT / path).is_file()],
+}
+
+
+def about_charts(of_post):
+    """What is known of the charts of a post, by name."""
+    return {
+        name: {"caption": chart.caption, "code": chart.code, "tables": chart.tables, "measured": chart.measured}
+        for (post, name), chart in CHARTS.items()
+        if post == of_post
+    }
 
 
 rule pages:
@@ -45,6 +67,8 @@ rule site_post:
         code=code("site.post"),
         templates=TEMPLATES,
         records=f"{RESULTS}/{{post}}/claims.json",
+        claims="claims/{post}.yaml",
+        history=lambda wildcards: HISTORY[wildcards.post],
         drawings=lambda wildcards: [
             f"{RESULTS}/{post}/figures/{name}.svg" for post, name in CHARTS if post == wildcards.post
         ],
@@ -66,22 +90,12 @@ rule site_post:
         post="|".join(POSTS),
     params:
         titles=lambda wildcards: TITLES,  # a function: in a plain string Snakemake would take braces for wildcards
-        charts=lambda wildcards: json.dumps(
-            {
-                name: {
-                    "caption": chart.caption,
-                    "code": chart.code,
-                    "tables": chart.tables,
-                    "measured": chart.measured,
-                }
-                for (post, name), chart in CHARTS.items()
-                if post == wildcards.post
-            }
-        ),
+        charts=lambda wildcards: json.dumps(about_charts(wildcards.post)),
         made=lambda wildcards, input: json.dumps({path: MADE[path] for path in input.tables if path in MADE}),
     shell:
         job(
-            "site.post --records {input.records} --titles {params.titles} --charts {params.charts}"
+            "site.post --records {input.records} --claims {input.claims} --history {input.history}"
+            " --titles {params.titles} --charts {params.charts}"
             " --made {params.made} --drawings {input.drawings} --twins {input.twins} --tables {input.tables}"
             " --about {input.about} --schemas {input.schemas} --templates {input.templates} --out {output.page}"
         )
@@ -90,17 +104,22 @@ rule site_post:
 rule site:
     """Lay out the pages beside those of the posts, and write what all of them need."""
     input:
+        **NOTED,
         code=code("site.pages"),
         templates=TEMPLATES,
         records=expand(f"{RESULTS}/{{post}}/claims.json", post=POSTS),
         claims=expand("claims/{post}.yaml", post=POSTS),
         works=sorted({work for post in POSTS for work in CLAIMS[post].works}),
         shared=sorted(str(path.relative_to(ROOT)) for path in (ROOT / codegraph.SCHEMAS / "published").glob("*.yaml")),
+        families=FAMILIES,
+        history=[path for post in POSTS for path in HISTORY[post] if path.endswith("claims.csv")],
         guide=[path for path in ["docs/claims.md"] if (ROOT / path).is_file()],
         lock=["requirements.lock"] if TWINS else [],
     output:
         page=update(f"{SITE}/{START}.html"),
-        pages=update(expand(f"{SITE}/{{name}}.html", name=OTHER_PAGES)),
+        pages=update(
+            expand(f"{SITE}/{{name}}.html", name=[*OTHER_PAGES, *(f"family-{Path(each).stem}" for each in FAMILIES)])
+        ),
         others=update(
             expand(f"{SITE}/{{name}}", name=["index.json", "style.css", "site.js", *(["charts.js"] if TWINS else [])])
         ),
@@ -109,6 +128,7 @@ rule site:
     params:
         titles=lambda wildcards: TITLES,  # a function: in a plain string Snakemake would take braces for wildcards
         others=lambda wildcards: json.dumps({post: CLAIMS[post].others for post in POSTS}),
+        charts=lambda wildcards: json.dumps({post: about_charts(post) for post in POSTS}),
         # Named in README.md: of its text nothing else counts here.
         first=readme.ids(README.read_text(encoding="utf-8")) if README.is_file() else [],
         counts=lambda wildcards: json.dumps(
@@ -122,6 +142,8 @@ rule site:
         job(
             "site.pages --records {input.records} --claims {input.claims} --others {params.others}"
             " --works {input.works} --shared {input.shared} --guide {input.guide} --first {params.first}"
+            " --families {input.families} --charts {params.charts} --inventories {input.inventories}"
+            " --readings {input.readings} --history {input.history} --rebuilds {input.rebuilds}"
             " --counts {params.counts} --titles {params.titles} --lock {input.lock}"
             " --templates {input.templates} --out {output.page}"
         )

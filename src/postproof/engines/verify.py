@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import enum
+import io
 import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 
 from postproof.core import files
@@ -16,6 +20,9 @@ from postproof.engines import lockfile
 
 # For machines that exact mode does not cover: far above rounding, far below any difference that a chart could show.
 RELATIVE_TOLERANCE = 1e-3
+# Rebuilds that their makers wrote down, for the pages: like measurements they come from a machine, a day and a commit.
+REBUILDS = Path("data/history/rebuilds.csv")
+COLUMNS = ("date_utc", "commit", "processor", "cores", "seconds", "artefacts", "identical")
 
 
 class Outcome(enum.Enum):
@@ -28,6 +35,7 @@ class Outcome(enum.Enum):
 def add_arguments(parser) -> None:
     parser.add_argument("--here", action="store_true", help="compare the files that are here; build nothing")
     parser.add_argument("--cores", default="all", help="for the rebuild")
+    parser.add_argument("--record", action="store_true", help=f"write the outcome of the rebuild to {REBUILDS}")
 
 
 def main(args) -> int:
@@ -40,8 +48,28 @@ def main(args) -> int:
         artefacts = lockfile.read(clone)
         for artefact in artefacts:
             (clone / artefact.path).unlink(missing_ok=True)
+        began = time.monotonic()
         rebuild(clone, args.cores)
-        return summary({item.path: compare(item, clone, root) for item in artefacts})
+        seconds = time.monotonic() - began
+        outcomes = {item.path: compare(item, clone, root) for item in artefacts}
+        if args.record:
+            write_down(root, clone, args.cores, seconds, outcomes)
+        return summary(outcomes)
+
+
+def write_down(root: Path, clone: Path, cores: str, seconds: float, outcomes: dict[str, Outcome]) -> None:
+    """Adds a row to the rebuilds; the others stay as they are."""
+    from postproof.measuring.runner import cpu_model
+
+    commit = subprocess.run(["git", "-C", str(clone), "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    identical = sum(outcome is Outcome.IDENTICAL for outcome in outcomes.values())
+    used = len(os.sched_getaffinity(0)) if cores == "all" else int(cores)
+    row = (datetime.now(UTC).date(), commit.stdout[:10], cpu_model(), used, round(seconds), len(outcomes), identical)
+    path = root / REBUILDS
+    old = path.read_text(encoding="utf-8") if path.is_file() else ",".join(COLUMNS) + "\n"
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(row)
+    files.write_text(path, old + line.getvalue())
 
 
 def clone_head(root: Path, clone: Path) -> Path:

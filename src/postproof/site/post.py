@@ -15,7 +15,7 @@ from typing import Any
 
 from postproof.claims import Kind, Verdict, pages, readme, show
 from postproof.core import files
-from postproof.site import charts, layout, sources, twins, views
+from postproof.site import charts, history, layout, sources, twins, views
 from postproof.site.views import Card, Chart
 
 TEMPLATE = "post.html"
@@ -36,6 +36,8 @@ class Section:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     files_of = {"type": Path, "nargs": "*", "default": []}
     parser.add_argument("--records", type=Path, required=True, help="results/{post}/claims.json")
+    parser.add_argument("--claims", type=Path, required=True, help="claims/{post}.yaml")
+    parser.add_argument("--history", **files_of, help="data/history/{post}/claims.csv and charts.csv")
     parser.add_argument("--charts", required=True, help="JSON: by name `caption`, `code`, `tables`, `measured`")
     parser.add_argument("--made", required=True, help="JSON: by table `stage`, `command`, `params` of what makes it")
     parser.add_argument("--drawings", **files_of, help="the charts, figures/{name}.svg")
@@ -53,13 +55,21 @@ def main(args: argparse.Namespace) -> None:
     post, records = args.out.stem, show.read(args.records)
     behind = sources.read_all(args.tables, args.about, args.schemas, made)
     parts = {path.stem: twins.read(path) for path in args.twins}
+    past = {path.name: path for path in args.history}
+    commits = history.read(past[history.CHARTS], history.Drawn) if history.CHARTS in past else {}
     drawn = [
         views.chart(path.stem, post, titles[post], about[path.stem], charts.read(path), files.sha256(path), behind,
-                    parts.get(path.stem), records)
+                    parts.get(path.stem), records, commits.get(path.stem))
         for path in args.drawings
     ]  # fmt: skip
+    told = {}
+    if history.CLAIMS in past:
+        claimed = history.read(past[history.CLAIMS], history.Claimed)
+        today = history.digests(args.claims.read_text(encoding="utf-8"))
+        told = {each["id"]: history.told(claimed.get(each["id"]), today.get(each["id"]), each["verdict"])
+                for each in show.counted(records)}  # fmt: skip
     digest = files.sha256(args.records)
-    files.write_text(args.out, page(post, titles, templates, records, digest, about, drawn, behind))
+    files.write_text(args.out, page(post, titles, templates, records, digest, about, drawn, behind, told))
 
 
 def page(
@@ -71,12 +81,13 @@ def page(
     about: Mapping[str, Mapping[str, Any]],
     drawn: Sequence[Chart],
     behind: Mapping[str, sources.Source],
+    told: Mapping[str, Sequence[str]],
 ) -> str:
-    """The page as text. `digest`: of the file of verdicts."""
+    """The page as text. `digest`: of the file of verdicts. `told`: of claims what Git says of them."""
     by_name = {chart.name: chart for chart in drawn}
     of_chart = {name: set(pages.drawn_paths(about[name])) for name in by_name}
     cards = {
-        record["id"]: views.card(record, titles[post], digest, behind, of_chart, records)
+        record["id"]: views.card(record, titles[post], digest, behind, of_chart, records, told.get(record["id"], ()))
         for record in show.counted(records)
     }
     sections = [

@@ -6,12 +6,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from postproof.claims import Evidence, Kind, Severity, Verdict, pages, show
 from postproof.claims.rules import RULES
 from postproof.site import layout
 from postproof.site.charts import Drawing
+from postproof.site.history import Drawn
 from postproof.site.sources import Source
 from postproof.site.twins import Parts
 
@@ -51,6 +53,7 @@ class Card:
     charts: tuple[str, ...]
     said_again: tuple[Record, ...]
     citation: str
+    history: tuple[str, ...]
 
     @property
     def href(self) -> str:
@@ -70,6 +73,7 @@ class Chart:
     knows: tuple[str, ...]
     parts: Parts | None
     citation: str
+    margin: tuple[str, ...]  # what a picture of it should name: source, verdicts, commit
     claims: tuple[Card, ...] = ()
 
 
@@ -80,8 +84,11 @@ def card(
     sources: Mapping[str, Source],
     drawn: Mapping[str, set[str]],
     records: Sequence[Record] = (),
+    history: Sequence[str] = (),
 ) -> Card:
-    """`digest`: of the file of verdicts. `drawn`: paths of tables by chart. `records`: of the whole post."""
+    """`digest`: of the file of verdicts. `drawn`: paths of tables by chart. `records`: of the whole post. `history`:
+    what Git says of it.
+    """
     paths = pages.paths_of(record)
     verdict = record["verdict"]
     artefacts = "; ".join(filter(None, [record["artefact"], (record.get("rerun") or {}).get("artefact")]))
@@ -110,6 +117,7 @@ def card(
         charts=tuple(name for name, tables_drawn in drawn.items() if tables_drawn & set(paths)),
         said_again=tuple(each for each in records if each.get("repeats") == record["id"]),
         citation=citation(record, title, digest),
+        history=tuple(history),
     )
 
 
@@ -181,8 +189,11 @@ def chart(
     sources: Mapping[str, Source],
     parts: Parts | None,
     records: Sequence[Record],
+    drawn: Drawn | None = None,
 ) -> Chart:
-    """`about`: caption, code, tables, measured. `digest`: of the SVG. `records`: the claims of the post."""
+    """`about`: caption, code, tables, measured. `digest`: of the SVG. `records`: the claims of the post. `drawn`: since
+    when it is as it is.
+    """
     paths = pages.drawn_paths(about)
     on_it = [record for record in records if set(paths) & set(pages.paths_of(record))]
     behind = tuple(sources[path] for path in paths if path in sources)
@@ -200,6 +211,7 @@ def chart(
         knows=knows_of_chart(drawing, behind, on_it),
         parts=parts,
         citation=f"{cited}, sha256 {digest[:DIGITS]}.",
+        margin=margin(f"{post}/{name}", behind, on_it, drawn if drawn and drawn.sha256 == digest else None),
     )
 
 
@@ -222,11 +234,26 @@ def knows_of_chart(drawing: Drawing, sources: Sequence[Source], records: Sequenc
     if machines:
         named = "; ".join(dict.fromkeys(on(machine) for machine in machines))
         points.append(f"Measured on {named}. Another machine gives other seconds.")
-    found = Counter(record["verdict"] for record in records if record["kind"] == Kind.CLAIM)
-    if found:
-        words = ", ".join(f"{found[verdict]} {verdict.value}" for verdict in reversed(Verdict) if found[verdict])
-        points.append(f"{found.total()} claim{'s' if found.total() > 1 else ''} of the post on what it draws: {words}.")
+    if on_it := told(records):
+        points.append(f"{on_it}.")
     return tuple(points)
+
+
+def told(records: Sequence[Record]) -> str:
+    """`3 claims of the post on what it draws: 2 holds, 1 does not hold`; empty without a claim."""
+    found = Counter(record["verdict"] for record in records if record["kind"] == Kind.CLAIM)
+    words = ", ".join(f"{found[verdict]} {verdict.value}" for verdict in reversed(Verdict) if found[verdict])
+    total = found.total()
+    return f"{total} claim{'s' if total > 1 else ''} of the post on what it draws: {words}" if total else ""
+
+
+def margin(name: str, sources: Sequence[Source], records: Sequence[Record], drawn: Drawn | None) -> tuple[str, ...]:
+    """People take pictures of charts: what stands in its frame says where it is from, how it fares and which it is."""
+    commit = f"as in commit {drawn.commit} of {drawn.date}" if drawn else ""
+    tables = ", ".join(f"{Path(source.path).stem} {source.files[0].sha256[:8]}" if len(source.files) == 1
+                       else Path(source.path).stem for source in sources)  # fmt: skip
+    lines = [" ".join(filter(None, ["postproof", name, commit])), told(records), tables and f"Tables: {tables}"]
+    return tuple(filter(None, lines))
 
 
 def on(machine: Any) -> str:

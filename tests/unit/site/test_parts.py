@@ -24,7 +24,7 @@ def record(name: str, verdict: str = "holds", **more) -> dict:
 
 
 def chart(name: str) -> views.Chart:
-    return views.Chart(name, "It rises", "", "A chart.", "src/c.py", 700, 400, (), (), None, "")
+    return views.Chart(name, "It rises", "", "A chart.", "src/c.py", 700, 400, (), (), None, "", ())
 
 
 def test_a_drawing_tells_its_sentence_and_its_size_and_its_source_stands_elsewhere(tmp_path):
@@ -200,7 +200,7 @@ def test_the_claims_to_see_first_are_those_of_the_readme_or_the_worst():
         readme.first(["zzz"], records)
     templates = layout.read_templates(sorted(TEMPLATES.iterdir()))
     counts = {"charts": 0, "interactive": 0, "tables": 0}
-    index = pages.pages(templates, {"coin": "Coins"}, records, [], [], [], counts)["index.html"]
+    index = pages.pages(templates, {"coin": "Coins"}, pages.Content(records, counts=counts))["index.html"]
     assert index.index("coin.html#b") < index.index("coin.html#c") < index.index("coin.html#a")
 
 
@@ -209,7 +209,7 @@ def test_a_post_without_charts_and_claims_of_every_kind_has_a_page():
     finding = record("d", got=None, verdict=None) | {"kind": str(Kind.FINDING)}
     records = [record("a"), record("b", "not checked", got=None, needs="a card"), finding]
     records.append(record("e", repeats="a") | {"kind": str(Kind.REPEAT)})
-    text = post.page("coin", {"coin": "Coins"}, templates, records, "0" * 64, {}, [], {})
+    text = post.page("coin", {"coin": "Coins"}, templates, records, "0" * 64, {}, [], {}, {})
     for name in "abde":
         assert text.count(f'id="{name}"') == 1
     assert "Needs a card." in text and "again: holds" in text
