@@ -54,18 +54,7 @@ rule page:
         post="|".join(POSTS),
     params:
         title=lambda wildcards: CLAIMS[wildcards.post].title,
-        charts=lambda wildcards: json.dumps(
-            {
-                name: {
-                    "caption": chart.caption,
-                    "code": chart.code,
-                    "tables": chart.tables,
-                    "measured": chart.measured,
-                }
-                for (post, name), chart in CHARTS.items()
-                if post == wildcards.post
-            }
-        ),
+        charts=lambda wildcards: json.dumps(about_charts(wildcards.post)),
     shell:
         job(
             "claims.pages --records {input.records} --title {params.title} --charts {params.charts}"

@@ -97,6 +97,15 @@ def published(*keys):
     return [f"data/configurations/{name}.yaml" for name in names]
 
 
+def about_charts(of_post):
+    """What is known of the charts of a post, by name."""
+    return {
+        name: {"caption": chart.caption, "code": chart.code, "tables": chart.tables, "measured": chart.measured}
+        for (post, name), chart in CHARTS.items()
+        if post == of_post
+    }
+
+
 def code(command):
     """The file that stands for the code of a command, for `input`."""
     if command not in SOURCES.commands:

@@ -46,15 +46,6 @@ NOTED = {
 }
 
 
-def about_charts(of_post):
-    """What is known of the charts of a post, by name."""
-    return {
-        name: {"caption": chart.caption, "code": chart.code, "tables": chart.tables, "measured": chart.measured}
-        for (post, name), chart in CHARTS.items()
-        if post == of_post
-    }
-
-
 rule pages:
     """All pages: what `make site` builds."""
     input:
