@@ -5,8 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
+from postproof.core.errors import EngineError, UsageError
 from postproof.engines import held, params
+from postproof.engines import history as of_git
 
 ROOT = Path(__file__).parents[2]
 PARAMS = params.load(ROOT / "params.yaml")
@@ -173,3 +176,13 @@ def test_recorded_runs_are_of_the_inputs_that_are_described():
         runs = {path.relative_to(record.parents[1]).with_suffix("").as_posix()
                 for path in record.parent.glob("*/*.csv")}  # fmt: skip
         assert about["weights_sha256"].keys() <= runs
+
+
+def test_the_record_of_history_is_what_git_says():
+    try:
+        of_git.whole(ROOT)
+        commit = of_git.named(ROOT, of_git.looked_at(ROOT))
+    except (EngineError, UsageError) as error:
+        pytest.skip(f"the history is not here: {error}")
+    for path, text in of_git.tables(ROOT, commit).items():
+        assert (ROOT / path).read_text() == text, path
