@@ -14,7 +14,7 @@ unexport PIP_TARGET PIP_PREFIX PIP_ROOT
 # Fixed, since a container may show more cores than it has; each worker builds a small copy of the project for itself.
 TWO_AT_A_TIME := --numprocesses 2 --dist worksteal
 
-.PHONY: all help setup test test-slow test-pages test-all lint claims diff why readme site plan history verify held verify-recorded bench measure pull sync record crate deps report clean
+.PHONY: all help setup test test-slow test-pages test-cpus test-all lint claims diff why readme site plan history verify held verify-recorded bench measure pull sync record crate deps report clean
 .DEFAULT_GOAL := all
 
 all: setup ## set up .venv, rebuild what has not been built or restored here, compare with the committed artefacts
@@ -45,13 +45,16 @@ setup: .venv/ready ## make .venv with the pinned packages
 	touch $@
 
 test: .venv/hub ## set up and run the tests (minutes); slow and GPU ones are left out
-	pytest $(TWO_AT_A_TIME) -m "not slow and not gpu and not pages"
+	pytest $(TWO_AT_A_TIME) -m "not slow and not gpu and not pages and not cpus"
 
 test-slow: .venv/hub .venv/checkers/ready ## the slow ones
 	pytest $(TWO_AT_A_TIME) -m "slow and not gpu"
 
 test-pages: .venv/hub ## the pages in a real browser (needs chromium; skipped without)
 	pytest $(TWO_AT_A_TIME) -m pages
+
+test-cpus: .venv/hub ## on other processors, emulated (needs qemu-user; skipped without)
+	pytest $(TWO_AT_A_TIME) tests/workflow/test_processors.py
 
 test-all: .venv/hub ## every fault at every system call (hours); writes docs/reliability.md
 	POSTPROOF_ALL_FAULTS=yes pytest $(TWO_AT_A_TIME) -m "not gpu" --reliability tests/faults

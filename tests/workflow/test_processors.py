@@ -1,7 +1,8 @@
 """The same bytes on other processors, emulated: needs qemu-user (Debian: apt-get install qemu-user).
 
 An emulator is some fifty times slower and takes most of a minute to import torch, so each processor is one process that
-runs one command after the other, the same way as a process on this machine's own.
+runs one command after the other, the same way as a process on this machine's own. One of the processors is among the
+slow tests; `make test-cpus` takes all.
 """
 
 import importlib
@@ -58,7 +59,6 @@ TABLES = {
 FIRST = {"mdp.gridworld": "--out-values"}
 # Curves, a map of colours, marks on a logarithmic axis.
 CHARTS = ["mixtral.figures.race_val_perplexity", "attention.figures.head_entropy_heatmap", "llama2.figures.rope_theta"]
-PROCESSORS = ("Haswell", "EPYC")
 ONE_AFTER_THE_OTHER = """
 import json, sys
 from postproof import cli
@@ -124,17 +124,33 @@ def made(folder: Path, corpus: Path, emulator: list[str]) -> dict[str, str]:
     return {str(path.relative_to(folder)): files.sha256(path) for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.slow
+@pytest.fixture
+def qemu() -> str:
+    return shutil.which("qemu-x86_64") or pytest.skip("qemu-x86_64 is not installed")
+
+
 @pytest.mark.timeout(3000)
-def test_emulated_processors_give_the_same_bytes(tmp_path, corpus):
-    qemu = shutil.which("qemu-x86_64")
-    if qemu is None:
-        pytest.skip("qemu-x86_64 is not installed")
-    places = {"here": []} | {processor: [qemu, "-cpu", processor] for processor in PROCESSORS}
+@pytest.mark.parametrize(
+    "processor", [pytest.param("Haswell", marks=pytest.mark.slow), pytest.param("EPYC", marks=pytest.mark.cpus)]
+)
+def test_an_emulated_processor_gives_the_same_bytes(tmp_path, corpus, qemu, processor):
+    places = {"here": [], processor: [qemu, "-cpu", processor]}
     with ThreadPoolExecutor() as at_once:  # each waits for a process of its own
         making = {place: at_once.submit(made, tmp_path / place, corpus, wrap) for place, wrap in places.items()}
         hashes = {place: of_place.result() for place, of_place in making.items()}
     tables_made = sum(1 + len(more) for _, _, more in TABLES.values())
     assert len(hashes["here"]) == 2 * len(RUNS) + 1 + tables_made + 2 * len(CHARTS)
-    for processor in PROCESSORS:
-        assert hashes[processor] == hashes["here"]
+    assert hashes[processor] == hashes["here"]
+
+
+@pytest.mark.slow
+def test_a_processor_without_avx2_is_refused_in_words(qemu):
+    line = "from postproof.core.errors import EngineError; from postproof.engines import limits\n"
+    line += "try: limits.check_processor()\nexcept EngineError as error: print(error)\nelse: print('none')"
+    environment = {name: value for name, value in os.environ.items() if name not in exact.ENVIRONMENT}
+    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT / "src"), *filter(None, sys.path)])
+    said = {}
+    for processor in ("Nehalem", "Haswell"):
+        command = [qemu, "-cpu", processor, os.path.realpath(sys.executable), "-c", line]
+        said[processor] = subprocess.run(command, env=environment, capture_output=True, text=True).stdout.strip()
+    assert "AVX2" in said["Nehalem"] and said["Haswell"] == "none"

@@ -9,7 +9,7 @@ from postproof.core import environment
 from postproof.core.errors import PostproofError
 from snakemake.io import flag
 
-from postproof.engines import codegraph, dag, inventory, params, receipts, snakemake_state
+from postproof.engines import codegraph, dag, inventory, limits, params, receipts, snakemake_state
 
 ROOT = Path(workflow.basedir)
 
@@ -34,6 +34,8 @@ snakemake_state.prepare_environment(ROOT)
 snakemake_state.limit_memory(workflow)
 
 MODE = config["mode"]
+if MODE == "exact":
+    or_exit(limits.check_processor)
 RESULTS = "results" if MODE == "exact" else "results-fast"
 # Exact jobs are one thread each and run side by side; a fast one takes what there is.
 TRAINING_THREADS = 1 if MODE == "exact" else workflow.cores
