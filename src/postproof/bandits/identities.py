@@ -22,6 +22,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from pathlib import Path
 
@@ -163,12 +164,18 @@ def numbers_per_arm(agent: EpsilonGreedy) -> float:
 
 
 def sums(of: Identities, alpha: float) -> pd.DataFrame:
-    """Sums of step sizes and of their squares over 10, 100, ... terms."""
-    terms = {"average": lambda n: 1 / n, "constant": lambda n: alpha}
+    """Sums of step sizes and of their squares over 10, 100, ... terms, and what an estimate keeps of the noise.
+
+    `noise_left` is the variance of Q_n over that of a reward, for Q_n = Q_{n-1} + a_n (R_n - Q_{n-1}) from a fixed
+    start: v_n = (1 - a_n)^2 v_{n-1} + a_n^2.
+    """
+    terms = {"average": lambda n: 1 / n, "constant": lambda n: alpha, "root": lambda n: 1 / math.sqrt(n)}
     rows = []
     for rule, step_size in terms.items():
-        for decade in range(1, of.decades + 1):
-            sizes = [step_size(n) for n in range(1, 10**decade + 1)]
-            rows.append({"step_size": rule, "terms": 10**decade, "sum": math.fsum(sizes),
-                         "sum_of_squares": math.fsum(size * size for size in sizes)})  # fmt: skip
+        sizes = [step_size(n) for n in range(1, 10**of.decades + 1)]
+        kept = list(itertools.accumulate(sizes, lambda left, size: (1 - size) ** 2 * left + size**2, initial=0.0))
+        for count in (10**decade for decade in range(1, of.decades + 1)):
+            rows.append({"step_size": rule, "terms": count, "sum": math.fsum(sizes[:count]),
+                         "sum_of_squares": math.fsum(size * size for size in sizes[:count]),
+                         "noise_left": kept[count]})  # fmt: skip
     return pd.DataFrame(rows)

@@ -2,7 +2,8 @@
 first, the rule or the result.
 
 data/readings/{post}.csv is a reading of the post by somebody who had not seen its claims: statements in own words, each
-judged, with the claim that says the same where there is one. claims/{post}.numbers.csv lists every number and sentence
+judged, with the claim that says the same where there is one, and the verdict that this had before anything was mended
+because of the reading. claims/{post}.numbers.csv lists every number and sentence
 of the post's text (engines/coverage.py).
 """
 
@@ -28,7 +29,7 @@ JUDGED = {
     "open": (Verdict.NOT_CHECKED, Verdict.UNDECIDED),
 }
 WORD_OF = {verdict.value: word for word, verdicts in JUDGED.items() for verdict in verdicts}
-READING = ("place", "statement", "judged", "because", "claim", "note")
+READING = ("place", "statement", "judged", "because", "claim", "verdict", "note")
 INVENTORY = ("kind", "claim", "reason")
 NUMBERS, SENTENCES = ("number", "word"), ("sentence",)  # of an inventory; names count nothing
 
@@ -50,15 +51,18 @@ class Covered:
 
 @dataclass(frozen=True)
 class Reading:
-    """A second reading of a post. `told`: statements that a claim speaks of; `alike`: of these, judged as the claim is.
+    """A second reading of a post. `told`: statements that a claim spoke of when it was read; `alike`: of these, judged
+    as the claim was then; `now`: as it is now.
 
-    `others`: where the two readings part, each with the record of the claim.
+    `others`: where the two readings parted, each with the record of the claim as it is now. `untold`: of what no claim
+    spoke then.
     """
 
     post: str
     statements: int
     told: int
     alike: int
+    now: int
     kappa: float | None  # Cohen's: agreement beyond chance, 1 if it is whole, 0 if it is chance's
     others: tuple[tuple[Mapping[str, str], Record], ...]
     untold: tuple[Mapping[str, str], ...]
@@ -100,18 +104,22 @@ def reading(path: Path, records: Sequence[Record]) -> Reading:
         if row["judged"] not in JUDGED:
             raise ArtefactError("not a judgement", file=path, line=number, value=row["judged"],
                                 allowed=", ".join(JUDGED))  # fmt: skip
-        if row["claim"] and row["claim"] not in by_id:
+        if row["verdict"] and row["verdict"] not in WORD_OF:
+            raise ArtefactError("not a verdict", file=path, line=number, value=row["verdict"],
+                                allowed=", ".join(WORD_OF))  # fmt: skip
+        if (row["claim"] or row["verdict"]) and row["claim"] not in by_id:
             raise ArtefactError("no such claim", file=path, line=number, value=row["claim"], remedy="mend its id")
-    told = [(row, by_id[row["claim"]]) for row in rows if row["claim"]]
-    pairs = [(row["judged"], WORD_OF[record["verdict"]]) for row, record in told]
+    told = [row for row in rows if row["verdict"]]
+    pairs = [(row["judged"], WORD_OF[row["verdict"]]) for row in told]
     return Reading(
         path.stem,
         len(rows),
         len(told),
         sum(one == other for one, other in pairs),
+        sum(row["judged"] == WORD_OF[by_id[row["claim"]]["verdict"]] for row in told),
         kappa(pairs),
-        tuple(pair for pair, (one, other) in zip(told, pairs) if one != other),
-        tuple(row for row in rows if not row["claim"]),
+        tuple((row, by_id[row["claim"]]) for row, (one, other) in zip(told, pairs) if one != other),
+        tuple(row for row in rows if not row["verdict"]),
     )
 
 

@@ -129,6 +129,12 @@ def test_sums_of_step_sizes():
     assert table.loc[("average", 1000), "sum"] == pytest.approx(math.log(1000) + 0.5772156649 + 1 / 2000, abs=1e-6)
     assert table.loc[("average", 1000), "sum_of_squares"] < math.pi**2 / 6
     assert table.loc[("constant", 1000), "sum_of_squares"] == pytest.approx(10)
+    # Of n averaged rewards 1/n of the variance is left; of the others by the sum of their squared weights.
+    assert table.loc[("average", 1000), "noise_left"] == pytest.approx(1 / 1000)
+    assert table.loc[("constant", 10), "noise_left"] == pytest.approx(sum((0.1 * 0.9**age) ** 2 for age in range(10)))
+    sizes = [1 / math.sqrt(n) for n in range(1, 101)]
+    weights = [size * math.prod(1 - later for later in sizes[at + 1 :]) for at, size in enumerate(sizes)]
+    assert table.loc[("root", 100), "noise_left"] == pytest.approx(sum(weight**2 for weight in weights))
 
 
 def test_the_same_job_gives_the_same_bytes(tmp_path):

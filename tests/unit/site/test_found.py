@@ -10,7 +10,7 @@ RECORDS = [
     {"id": "a_two", "post": "p", "verdict": "does not hold"},
     {"id": "b_one", "post": "q", "verdict": "holds if"},
 ]
-READING = "place,statement,judged,because,claim,note\n"
+READING = "place,statement,judged,because,claim,verdict,note\n"
 
 
 def test_both_directions_of_coverage_are_counted(tmp_path):
@@ -28,14 +28,23 @@ def test_both_directions_of_coverage_are_counted(tmp_path):
 
 def test_a_second_reading_agrees_where_both_judge_alike(tmp_path):
     path = tmp_path / "p.csv"
-    path.write_text(f"{READING}S,A,right,x,a_one,\nS,B,right,y,a_two,the table has another\nS,C,open,z,,\n")
+    rows = [
+        "S,A,right,x,a_one,holds,",
+        "S,B,wrong,y,a_two,holds,mended since",
+        "S,C,open,z,,,no claim",
+        "S,D,wrong,z,a_two,,written since",
+    ]
+    path.write_text(READING + "\n".join(rows) + "\n")
     read = found.reading(path, RECORDS)
-    assert (read.statements, read.told, read.alike) == (3, 2, 1)
+    assert (read.statements, read.told, read.alike, read.now) == (4, 2, 1, 2)
     assert [(row["statement"], record["id"]) for row, record in read.others] == [("B", "a_two")]
-    assert [row["statement"] for row in read.untold] == ["C"]
+    assert [row["statement"] for row in read.untold] == ["C", "D"]
 
 
-@pytest.mark.parametrize("line, named", [("S,A,maybe,x,a_one,", "maybe"), ("S,A,right,x,nowhere,", "nowhere")])
+@pytest.mark.parametrize(
+    "line, named",
+    [("S,A,maybe,x,a_one,holds,", "maybe"), ("S,A,right,x,nowhere,,", "nowhere"), ("S,A,right,x,a_one,so,", "so")],
+)
 def test_a_reading_that_judges_otherwise_or_names_no_claim_is_refused(tmp_path, line, named):
     path = tmp_path / "p.csv"
     path.write_text(f"{READING}{line}\n")
