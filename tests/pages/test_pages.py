@@ -290,7 +290,7 @@ def test_html_and_script_in_a_claim_are_shown_and_not_run(opened, site, tmp_path
         themes=[themes.Theme("hostile", ATTACK, ATTACK, (hostile,), ((ATTACK, group.groups[0]),))],
         first=[hostile["id"]],
         counts={"charts": 0, "interactive": 0, "tables": 0},
-        readings=[found.Reading("hostile", 2, 1, 0, 0, None, ((row, hostile),), (row,))],
+        readings=[found.Reading("hostile", 2, 1, 0, 0, 0, None, ((row, hostile),), (row,))],
         rebuilds=[dict.fromkeys(("date_utc", "commit", "processor", "cores", "artefacts", "identical"), ATTACK)
                   | {"seconds": "60"}],
     )  # fmt: skip

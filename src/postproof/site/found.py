@@ -52,7 +52,7 @@ class Covered:
 @dataclass(frozen=True)
 class Reading:
     """A second reading of a post. `told`: statements that a claim spoke of when it was read; `alike`: of these, judged
-    as the claim was then; `now`: as it is now.
+    as the claim was then; `opposed`: right to the one and wrong to the other; `now`: alike as it is now.
 
     `others`: where the two readings parted, each with the record of the claim as it is now. `untold`: of what no claim
     spoke then.
@@ -62,6 +62,7 @@ class Reading:
     statements: int
     told: int
     alike: int
+    opposed: int
     now: int
     kappa: float | None  # Cohen's: agreement beyond chance, 1 if it is whole, 0 if it is chance's
     others: tuple[tuple[Mapping[str, str], Record], ...]
@@ -116,6 +117,7 @@ def reading(path: Path, records: Sequence[Record]) -> Reading:
         len(rows),
         len(told),
         sum(one == other for one, other in pairs),
+        sum({one, other} == {"right", "wrong"} for one, other in pairs),
         sum(row["judged"] == WORD_OF[by_id[row["claim"]]["verdict"]] for row in told),
         kappa(pairs),
         tuple((row, by_id[row["claim"]]) for row, (one, other) in zip(told, pairs) if one != other),

@@ -36,7 +36,7 @@ def test_a_second_reading_agrees_where_both_judge_alike(tmp_path):
     ]
     path.write_text(READING + "\n".join(rows) + "\n")
     read = found.reading(path, RECORDS)
-    assert (read.statements, read.told, read.alike, read.now) == (4, 2, 1, 2)
+    assert (read.statements, read.told, read.alike, read.opposed, read.now) == (4, 2, 1, 1, 2)
     assert [(row["statement"], record["id"]) for row, record in read.others] == [("B", "a_two")]
     assert [row["statement"] for row in read.untold] == ["C", "D"]
 
