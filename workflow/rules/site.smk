@@ -7,7 +7,9 @@ from postproof.claims import readme
 
 SITE = f"{RESULTS}/site"
 TEMPLATES = sorted(
-    path.relative_to(ROOT).as_posix() for path in (ROOT / "src/postproof/site/templates").glob("*.[a-z]*")
+    path.relative_to(ROOT).as_posix()
+    for kind in ("html", "css", "js")
+    for path in (ROOT / "src/postproof/site/templates").glob(f"[a-z]*.{kind}")
 )
 TITLES = json.dumps({post: CLAIMS[post].title for post in POSTS})
 README = ROOT / "README.md"
@@ -95,7 +97,9 @@ rule site:
         records=expand(f"{RESULTS}/{{post}}/claims.json", post=POSTS),
         claims=expand("claims/{post}.yaml", post=POSTS),
         works=sorted({work for post in POSTS for work in CLAIMS[post].works}),
-        shared=sorted(str(path.relative_to(ROOT)) for path in (ROOT / codegraph.SCHEMAS / "published").glob("*.yaml")),
+        shared=sorted(
+            str(path.relative_to(ROOT)) for path in (ROOT / codegraph.SCHEMAS / "published").glob("[a-z]*.yaml")
+        ),
         guide=[path for path in ["docs/claims.md"] if (ROOT / path).is_file()],
         lock=["requirements.lock"] if TWINS else [],
     output:
