@@ -31,7 +31,7 @@ CALLS = {
     "create": ("openat", "open", "mkdir", "mkdirat", "link", "linkat", "symlink", "symlinkat"),
     "chmod": ("chmod", "fchmod", "fchmodat"),
 }
-ALL = "POSTPROOF_ALL_FAULTS"  # environment variable of `make test-all`: every fault at every point, for hours
+ALL = "POSTPROOF_ALL_FAULTS"  # environment variable of `make test-all`: faults at each site, for hours
 KILLED = "killed"
 ERRORS = ("EIO", "ENOSPC")
 _LINE = re.compile(r"(\d+) +(\w+)\((.*)")
