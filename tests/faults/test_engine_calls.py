@@ -33,6 +33,7 @@ def faults_at(toy: Checkout, tmp_path: Path, command: Command, at_most: int | No
     done = under_strace(checkout, log, command.line)
     assert done.returncode == 0, done.stderr
     new = kept(checkout)
+    assert new != old or command is COMMANDS["postproof sync"], "it had something to do"
     tries = 0
     points = injection.points(log, place, KINDS)
     for fault in injection.each(points, at_most) if at_most else injection.in_turn(injection.distinct(points)):

@@ -14,7 +14,6 @@ from postproof.engines import receipts
 from workflow_helpers import ROOT, Checkout, copied
 
 STEPS = {"toy.walk": {"steps": 6}}
-ONE_MORE = {"toy.walk": {"seeds": [7, 8, 9]}, "toy.named_walks": {"long": 3}}
 # What stands for the project: what is made, what is recorded of it, and what is known of the making.
 KEPT = (
     "data",
@@ -47,8 +46,8 @@ def made_with_other_steps(checkout: Checkout) -> None:
     checkout.snakemake()
 
 
-def one_more_walk(checkout: Checkout) -> None:
-    checkout.set_params(ONE_MORE)
+def one_more_input(checkout: Checkout) -> None:
+    checkout.replace("workflow/rules/toy.smk", "    output:", '        more="CITATION.cff",\n    output:')
 
 
 def restored_by_dvc(checkout: Checkout) -> None:
@@ -67,7 +66,7 @@ COMMANDS = {
     "dvc commit": Command(("dvc", "commit", "--force", "--quiet"), made_with_other_steps, 1),
     "postproof record": Command(("python", "-m", "postproof", "record"), made_with_other_steps, 1),
     "postproof sync": Command(("python", "-m", "postproof", "sync"), restored_by_dvc, 1),
-    "postproof dvcfile": Command(("python", "-m", "postproof", "dvcfile"), one_more_walk, 1),
+    "postproof dvcfile": Command(("python", "-m", "postproof", "dvcfile"), one_more_input, 1),
     "postproof new": Command(("python", "-m", "postproof", "new", "experiment", "toy", "wander"), with_the_skeleton, 1),
 }
 
