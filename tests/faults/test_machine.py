@@ -86,10 +86,10 @@ def test_a_job_on_a_full_disk_leaves_the_old_files_and_ends_well_when_there_is_s
     with pytest.raises(OSError), ballast.open("wb", buffering=0) as file:
         while True:
             file.write(b"x" * 4096)
-    assert run(TABLE.as_job) == ArtefactError.exit_code
+    assert run(TABLE.arguments) == ArtefactError.exit_code
     assert {path: file for path, file in contents(".").items() if not path.startswith("logs/")} == before
     ballast.unlink()
-    assert run(TABLE.as_job) == 0
+    assert run(TABLE.arguments) == 0
     assert {path: file for path, file in contents(".").items() if path in before} == before
 
 
@@ -117,7 +117,7 @@ def test_a_measurement_that_has_space_for_half_of_what_it_writes_leaves_the_old_
 def test_a_job_where_nothing_can_be_written_says_so(small_disk, capsys):
     before = contents(".")
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    assert cli.main(TABLE.as_job) == ArtefactError.exit_code
+    assert cli.main(TABLE.arguments) == ArtefactError.exit_code
     said = capsys.readouterr().err
     assert "Read-only file system" in said and "what to do:" in said and "Traceback" not in said
     assert contents(".") == before
@@ -130,12 +130,12 @@ def test_a_job_where_nothing_can_be_written_says_so(small_disk, capsys):
 @pytest.mark.parametrize("seconds", [0, 4_102_444_800], ids=["1970", "2100"])
 def test_files_of_another_time_are_known_by_their_content(folder, run, seconds):
     with_code_files()
-    assert run(TABLE.as_job) == 0
+    assert run(TABLE.arguments) == 0
     made = of_jobs(contents("."))
     for path in Path().rglob("*"):
         os.utime(path, (seconds, seconds))
     assert receipts.altered(Path.cwd()) == []
-    assert run(TABLE.as_job) == 0
+    assert run(TABLE.arguments) == 0
     assert '"restored": true' in Path(LOG).read_text()
     assert of_jobs(contents(".")) == made
 

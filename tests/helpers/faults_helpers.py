@@ -12,9 +12,12 @@ import resource
 import signal
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
+
+import yaml
 
 from postproof import cli
 from postproof.core import files
@@ -82,6 +85,33 @@ def pin_wheel() -> None:
     Path("raw/requirements.txt").write_text(pin)
 
 
+PACKAGE = "plays"  # in the folder links, which pip is to take for the index
+
+
+def lay_out_links() -> None:
+    """A wheel for pip to find, and its pin."""
+    wheel = Path(f"links/{PACKAGE}-1.0-py3-none-any.whl")
+    wheel.parent.mkdir()
+    with zipfile.ZipFile(wheel, "w") as archive:
+        about = f"{PACKAGE}-1.0.dist-info"
+        archive.writestr(f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {PACKAGE}\nVersion: 1.0\n")
+        archive.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{about}/RECORD", "")
+    Path("links/requirements.txt").write_text(f"{PACKAGE}==1.0 --hash=sha256:{files.sha256(wheel)}\n")
+
+
+def lay_out_held() -> None:
+    """A text of the reader's, and what is known of it."""
+    text = "Once there was a small text.\n" * 300
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    known = {"what": "a text", "source": "a test", "licence": "none", "file_name": "text.txt", "path": "raw/held.txt",
+             "from_hub": "tinystories", "characters": len(text), "sha256": digest, "block_characters": len(text),
+             "block_sha256": [digest[:8]]}  # fmt: skip
+    for path, content in {"own/text.txt": text, "data/held/text.yaml": yaml.safe_dump(known)}.items():
+        Path(path).parent.mkdir(parents=True)
+        Path(path).write_text(content)
+
+
 def contents(folder: Path | str) -> dict[str, bytes]:
     """Every file below `folder`, hidden ones included, by its path there."""
     folder = Path(folder)
@@ -128,12 +158,19 @@ def steps_to_go(log: Path) -> list[tuple[int, int]]:
     return [(int(left), int(total)) for left, total in re.findall(r"(\d+) of (\d+) steps to go", log.read_text())]
 
 
-def command(line: list[str], kill_before: int | None = None, largest_file: int | None = None, kill_there=False) -> None:
+def command(
+    line: list[str],
+    kill_before: int | None = None,
+    largest_file: int | None = None,
+    kill_there=False,
+    environment: dict[str, str] | None = None,
+) -> None:
     """Body of a process of its own: one command, to which the test may do harm.
 
     It is killed just before its n-th opening, chmod, renaming or removal of a file of a run. Or no file may grow beyond
     `largest_file` bytes: a write beyond fails, as on a full disk, or ends the process in the middle of it.
     """
+    os.environ |= environment or {}
     if largest_file is not None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))

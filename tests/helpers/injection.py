@@ -2,6 +2,10 @@
 
 A command is traced once, undisturbed; each of its calls on a file of the test's folder is then a point at which another
 run of it gets a fault. strace counts the calls of each process by their name; that is how a point is found again.
+
+Most calls repeat others: a loop does the same to each of many files. Points of one *site* are those where the same call
+on a file of the same kind (folder and suffix, digests aside) follows the same one. The first and the last of each site
+tell what all would: what the loop does before there is anything, and after.
 """
 
 from __future__ import annotations
@@ -14,8 +18,8 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
 
 # By kind. A name that the machine has not is left out by strace's `?`.
 CALLS = {
@@ -27,11 +31,12 @@ CALLS = {
     "create": ("openat", "open", "mkdir", "mkdirat", "link", "linkat", "symlink", "symlinkat"),
     "chmod": ("chmod", "fchmod", "fchmodat"),
 }
-ALL = "POSTPROOF_ALL_FAULTS"  # environment variable of `make test-all`: every fault at every point, for hours
+ALL = "POSTPROOF_ALL_FAULTS"  # environment variable of `make test-all`: faults at each site, for hours
 KILLED = "killed"
 ERRORS = ("EIO", "ENOSPC")
 _LINE = re.compile(r"(\d+) +(\w+)\((.*)")
-_PATH = re.compile(r'"([^"]+)"|<([^>]+)>')
+_PLACE = re.compile(r'<([^>]+)>|"([^"]+)"')  # what a descriptor stands for; a name, which may be below the one before
+_DIGEST = re.compile(r"\b[0-9a-f]{2}(?=/)|[0-9a-f]{30,}")  # a folder of DVC's cache; a file there, or of a job
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,7 @@ class Point:
     call: str
     number: int
     path: str  # below the folder
+    site: tuple = field(compare=False, default=())
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,7 @@ def points(log: Path, folder: Path, kinds: Sequence[str] = tuple(CALLS)) -> list
     """The calls that changed a file below `folder`, or would have, in their order, each once."""
     found: dict[Point, None] = {}
     counts: collections.Counter[tuple[str, str]] = collections.Counter()
+    before: dict[str, tuple[str, ...]] = {}  # of each process
     wanted = {call for kind in kinds for call in CALLS[kind]}
     for line in log.read_text(errors="replace").splitlines():
         match = _LINE.match(line)
@@ -91,27 +98,69 @@ def points(log: Path, folder: Path, kinds: Sequence[str] = tuple(CALLS)) -> list
         counts[process, call] += 1
         if call in ("open", "openat") and "O_CREAT" not in arguments:
             continue
-        paths = (Path(name or place) for name, place in _PATH.findall(arguments.split(" = ")[0]))
-        below = [path for path in ((folder / path) for path in paths) if path.is_relative_to(folder) and path != folder]
+        arguments, _, result = arguments.rpartition(" = ")
+        if "EEXIST" in result:  # a folder that was there
+            continue
+        below = [path for path in _paths(arguments, folder) if path.is_relative_to(folder) and path != folder]
         if below:
             name = re.sub(r"\.tmp\d+", ".tmp", str(below[-1].relative_to(folder)))
-            found.setdefault(Point(call, counts[process, call], name))
+            what = (call, *_kind(name))
+            found.setdefault(Point(call, counts[process, call], name, (before.get(process), what)))
+            before[process] = what
     return list(found)
+
+
+def _paths(arguments: str, folder: Path) -> Iterator[Path]:
+    """What the arguments of a call name. A relative name is below the descriptor before it, or else below `folder`."""
+    place = None
+    for described, name in _PLACE.findall(arguments):
+        if name:
+            yield (place or folder) / name
+            place = None
+        elif described.startswith("/"):  # no pipe or socket
+            if place is not None:
+                yield place
+            place = Path(described)
+    if place is not None:
+        yield place
+
+
+def _kind(name: str) -> tuple[str, str]:
+    path = PurePath(_DIGEST.sub("#", name))
+    return str(path.parent), ".tmp" if ".tmp" in path.name else path.suffix
+
+
+def distinct(found: Sequence[Point]) -> list[Point]:
+    """The first and the last point of each site, in their order."""
+    ends: dict[tuple, list[Point]] = {}
+    for point in found:
+        ends[point.site] = [*ends.get(point.site, [])[:1], point]
+    chosen = {point for points in ends.values() for point in points}
+    return [point for point in found if point in chosen]
 
 
 def each(found: Sequence[Point], at_most: int | None = None, seed: int = 0) -> Iterator[Fault]:
     """Every fault at every point: killed, EIO and ENOSPC, once and from there on; or a choice of them, of all calls."""
-    faults = [
-        Fault(point, effect, lasting)
-        for point in found
-        for effect, lasting in [(KILLED, False), *((error, lasting) for error in ERRORS for lasting in (False, True))]
-    ]
+    faults = [fault for point in found for fault in (Fault(point, KILLED), *_errors(point))]
     if at_most is not None and len(faults) > at_most:
         # In steps that meet all points and all effects: 5 effects a point, and a step that 5 does not divide.
         step = max(len(faults) // at_most, 1)
         step += step % 5 == 0
         faults = [faults[(seed + index * step) % len(faults)] for index in range(at_most)]
     return iter(faults)
+
+
+def in_turn(found: Sequence[Point]) -> Iterator[Fault]:
+    """Killed at every point, and one of the errors, by turns."""
+    for turn, point in enumerate(found):
+        errors = _errors(point)
+        yield from (Fault(point, KILLED), errors[turn % len(errors)])
+
+
+def _errors(point: Point) -> list[Fault]:
+    # Nothing that is read runs out of space.
+    errors = ERRORS[:1] if point.call in CALLS["read"] else ERRORS
+    return [Fault(point, error, lasting) for error in errors for lasting in (False, True)]
 
 
 def attach(process_id: int, log: Path, *options: str) -> subprocess.Popen:

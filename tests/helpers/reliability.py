@@ -30,8 +30,9 @@ the bytes of one that nothing ever disturbed; and if nothing that was read was e
 nothing was touched.
 
 - *Killed*, *EIO*, *ENOSPC*: `strace` does it at a system call (`rename`, `fsync`, `unlink`, `write`, `read`, `open` to
-  create, `mkdir`, `chmod`), once, or at that call and all later ones of its kind. `make test-all` causes every fault at
-  every call; other runs a choice of them, in even steps over all calls.
+  create, `mkdir`, `chmod`), once, or at that call and all later ones of its kind. What a loop does to each of many
+  files is one *site*: `make test-all` takes the first and the last call of each, with every fault in a job, and killed
+  and one error by turns in an engine. Other runs take a choice, in even steps over all calls.
 - *Power cut*: on a file system of our own, which forgets what was not flushed, and keeps any part of it.
 - *Any value*, *any text*, *any bytes*: a try is a test with some hundred inputs that hypothesis makes.
 - Snakemake (9.27) puts the old output of a failed job back by copying, or deletes it where the disk took no backup. An

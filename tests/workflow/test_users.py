@@ -13,8 +13,8 @@ import pytest
 
 from faults_helpers import wait_until
 from postproof.core import environment
-from postproof.core.errors import ParamsError
-from postproof.engines import dag, params
+from postproof.core.errors import ArtefactError, EngineError, ParamsError
+from postproof.engines import dag, params, snakemake_state
 from workflow_helpers import NOTHING, ROOT, Checkout, computed
 
 WORDS = "data/prepared/toy_words.json"
@@ -212,6 +212,114 @@ def test_a_home_is_given_where_there_is_none_and_kept_where_it_can_be_read(tmp_p
     assert (checkout / environment.HOME).is_dir() != can_be_written
 
 
+EDITED = (
+    "claims/toy.yaml", "params.yaml", "src/postproof/toy/walk.py", "src/postproof/toy/figures/walk.py",
+    "src/postproof/site/templates/post.html", "workflow/rules/toy.smk", "workflow/schemas/tables/toy/walk.yaml",
+    "data/texts/words.txt", "results/toy/metrics/walk.csv", WALK,
+)  # fmt: skip
+
+
+def test_what_editors_and_file_managers_leave_beside_files_is_no_input(checkout):
+    for path in (checkout.path / name for name in EDITED):
+        path.with_name(f".#{path.name}").symlink_to("nobody@nowhere.1:2")  # Emacs, while it edits
+        for name in (
+            f"._{path.name}",
+            f"#{path.name}#",
+            f"{path.name}~",
+            f".{path.name}.swp",
+            ".DS_Store",
+            "Thumbs.db",
+        ):
+            path.with_name(name).write_bytes(b"\0")
+    assert checkout.plan() == NOTHING
+    checkout.set_params({"toy.walk": {"steps": 6}})
+    assert "toy.walk" in computed(checkout.snakemake())
+    checkout.postproof("record")
+    assert checkout.plan() == NOTHING
+
+
+def test_files_of_jobs_whose_names_differ_in_case_only_are_named():
+    dag.check_case(["results/a/walk.csv", "results/a/walks.csv", "results/b/walk.csv"])
+    for paths in (["results/a/walk.csv", "results/a/Walk.csv"], ["results/a/walk.csv", "results/A/run.csv"]):
+        with pytest.raises(EngineError, match="large and small letters") as raised:
+            dag.check_case(paths)
+        assert {raised.value.context["file"].lower()} == {raised.value.context["other"].lower()}
+
+
+@pytest.fixture
+def foreign(tmp_path) -> dict[str, str]:
+    """A shell that is no sh, and languages in which `I` has no small `i` and 1.5 is written 1,5."""
+    fish, localedef = shutil.which("fish"), shutil.which("localedef")
+    if fish is None or localedef is None:
+        pytest.skip("needs fish, and localedef with its languages (Debian: apt install fish locales)")
+    for language in ("tr_TR", "de_DE"):
+        line = [localedef, "-i", language, "-f", "UTF-8", str(tmp_path / f"languages/{language}.UTF-8")]
+        (tmp_path / "languages").mkdir(exist_ok=True)
+        if subprocess.run(line, capture_output=True).returncode != 0:
+            pytest.skip(f"no {language} here (Debian: apt install locales)")
+    configuration = tmp_path / "configuration"
+    for file, content in {"fish/config.fish": "echo hello; cd /; exit 3\n",
+                          "matplotlib/matplotlibrc": "axes.formatter.use_locale: true\n"}.items():  # fmt: skip
+        (configuration / file).parent.mkdir(parents=True)
+        (configuration / file).write_text(content)
+    shell = tmp_path / "shell/fish"
+    shell.parent.mkdir()
+    shell.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/in_fish\nexec {fish} "$@"\n')
+    shell.chmod(0o755)
+    return dict(SHELL=str(shell), LOCPATH=str(tmp_path / "languages"), LANG="tr_TR.UTF-8", LC_NUMERIC="de_DE.UTF-8",
+                XDG_CONFIG_HOME=str(configuration))  # fmt: skip
+
+
+@pytest.mark.slow
+def test_in_fish_and_in_other_languages_the_same_bytes_are_made(checkout, foreign, tmp_path):
+    before = checkout.artefacts()
+    probe = "import locale; locale.setlocale(locale.LC_ALL, ''); print(locale.str(1.5))"
+    assert checkout.run("python", "-c", probe, **foreign).stdout.strip() == "1,5"
+    checkout.run("dvc", "repro", "--force", **foreign, **{snakemake_state.ANEW: "yes"})
+    assert "walk_table" in (tmp_path / "in_fish").read_text(), "DVC runs its stages in the user's shell"
+    assert checkout.artefacts() == before
+    assert "name the same" in checkout.run("postproof", "plan", check=False, **foreign).stdout
+
+
+@pytest.fixture
+def read_only(checkout):
+    """Mounts the checkout over itself, so that nothing can be written in it."""
+    mounted = []
+
+    def remount() -> None:
+        bind = ["mount", "--bind", str(checkout.path), str(checkout.path)]
+        done = subprocess.run(bind, capture_output=True, text=True)
+        if done.returncode != 0:
+            pytest.skip(f"nothing may be mounted here: {done.stderr.strip()}")
+        mounted.append(checkout.path)
+        subprocess.run(["mount", "-o", "remount,ro,bind", str(checkout.path)], check=True)
+
+    yield remount
+    for path in mounted:
+        subprocess.run(["umount", "--lazy", str(path)], check=True)
+
+
+@pytest.mark.slow
+def test_a_checkout_that_may_only_be_read_can_be_asked(checkout, read_only, tmp_path):
+    checkout.set_params({"toy.walk": {"steps": 6}})
+    checkout.replace("results/toy/metrics/walk.csv", "seeded,7,1,", "seeded,7,1,1")
+    checkout.commit("other steps")
+    checkout.git("checkout", "HEAD~1", "--", "results/toy/metrics/walk.csv")
+    # A file of the same bytes with another time, of which a note would be made.
+    read_only()
+    with pytest.raises(OSError):
+        (checkout.path / "written").touch()
+    planned = checkout.plan()
+    assert WALK in planned["snakemake"] and planned["snakemake"] == planned["dvc"]
+    assert "1 claims" in checkout.postproof("claims.show", "results/toy/claims.json")
+    assert "succeeded" in checkout.postproof("why")
+    assert "artefacts identical" in checkout.run("postproof", "verify", "--here", check=False).stdout
+    done = checkout.run("postproof", "diff", "--page", str(tmp_path / "diff.html"))
+    assert "toy/walk" in done.stdout and (tmp_path / "diff.html").is_file()
+    done = checkout.run("postproof", "diff", check=False)
+    assert done.returncode == ArtefactError.exit_code and "toy/walk" in done.stdout and "--page" in done.stderr
+
+
 # --- DVC -------------------------------------------------------------------------------------------------------------
 
 
@@ -289,3 +397,38 @@ def test_without_git_in_a_shallow_clone_and_behind_a_link_both_engines_run(check
         assert each.artefacts() == before, each.path
         assert "name the same" in each.run("postproof", "plan", check=False).stdout
     assert Checkout(tmp_path / "link").plan() == NOTHING
+
+
+def as_submodule(checkout: Checkout, outer: Checkout) -> Checkout:
+    outer.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(checkout.path), "posts")
+    outer.commit("with posts")
+    inner = Checkout(outer.path / "posts")
+    assert (inner.path / ".git").is_file()
+    return inner
+
+
+def as_folder(checkout: Checkout, outer: Checkout) -> Checkout:
+    archive = ["git", "archive", "--prefix=posts/", "--output", str(outer.path / "posts.tar"), "HEAD"]
+    checkout.run(*archive)
+    subprocess.run(["tar", "--extract", "--file", "posts.tar"], cwd=outer.path, check=True)
+    outer.commit("with posts")
+    return Checkout(outer.path / "posts")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("within", [as_submodule, as_folder])
+def test_within_another_repository_all_commands_work(checkout, tmp_path, within):
+    outer = Checkout(tmp_path / "outer")
+    outer.append("other.txt", "Other.\n")
+    outer.commit("other")
+    inner = within(checkout, outer)
+    inner.set_params({"toy.walk": {"steps": 6}})
+    inner.snakemake()
+    inner.postproof("record")
+    assert inner.plan() == NOTHING
+    told = inner.postproof("diff")
+    assert "toy/walk" in told and "2 new, 0 gone" in told
+    assert '"@id": "results/toy/metrics/walk.csv"' in (inner.path / "ro-crate-metadata.json").read_text()
+    if within is as_folder:  # a clone of a submodule is one as any other
+        outer.commit("six steps")
+        assert "17 of 17 artefacts identical" in inner.postproof("verify")

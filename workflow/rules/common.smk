@@ -41,7 +41,7 @@ RESULTS = "results" if MODE == "exact" else "results-fast"
 TRAINING_THREADS = 1 if MODE == "exact" else workflow.cores
 SOURCES = or_exit(codegraph.Sources.read, ROOT)
 or_exit(codegraph.refresh, ROOT, SOURCES)
-POSTS = inventory.posts(ROOT)
+POSTS = or_exit(inventory.posts, ROOT)
 CHARTS = {(chart.post, chart.name): chart for chart in or_exit(inventory.charts, ROOT, SOURCES)}
 config["captions"] = {f"{post}/{name}": chart.caption for (post, name), chart in CHARTS.items()}  # for the report
 CLAIMS = {post: or_exit(inventory.claims, ROOT, post) for post in POSTS}

@@ -9,12 +9,14 @@ from postproof.claims import readme
 
 SITE = f"{RESULTS}/site"
 TEMPLATES = sorted(
-    path.relative_to(ROOT).as_posix() for path in (ROOT / "src/postproof/site/templates").glob("*.[a-z]*")
+    path.relative_to(ROOT).as_posix()
+    for kind in ("html", "css", "js")
+    for path in (ROOT / "src/postproof/site/templates").glob(f"[a-z]*.{kind}")
 )
 TITLES = json.dumps({post: CLAIMS[post].title for post in POSTS})
 README = ROOT / "README.md"
 START, OTHER_PAGES = "index", ["claims", "families", "verdicts", "found"]
-FAMILIES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "claims/families").glob("*.yaml"))
+FAMILIES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "claims/families").glob("[a-z]*.yaml"))
 or_exit(inventory.check_names, POSTS, [START, *OTHER_PAGES])
 # What makes each table: the rule, its command, its sections of params.yaml.
 MADE = {
@@ -101,7 +103,9 @@ rule site:
         records=expand(f"{RESULTS}/{{post}}/claims.json", post=POSTS),
         claims=expand("claims/{post}.yaml", post=POSTS),
         works=sorted({work for post in POSTS for work in CLAIMS[post].works}),
-        shared=sorted(str(path.relative_to(ROOT)) for path in (ROOT / codegraph.SCHEMAS / "published").glob("*.yaml")),
+        shared=sorted(
+            str(path.relative_to(ROOT)) for path in (ROOT / codegraph.SCHEMAS / "published").glob("[a-z]*.yaml")
+        ),
         families=FAMILIES,
         history=[path for post in POSTS for path in HISTORY[post] if path.endswith("claims.csv")],
         guide=[path for path in ["docs/claims.md"] if (ROOT / path).is_file()],

@@ -69,7 +69,7 @@ def unused(root: Path) -> list[tuple[str, str]]:
                 used[base(root, source.table)] |= {source.column, *source.where}
     for chart in inventory.charts(root, codegraph.Sources.read(root)):
         readers += [(base(root, table), names(root / chart.code)) for table in chart.tables]
-    for path in sorted((root / "src" / PACKAGE).glob("*/**/*.py")):
+    for path in sorted((root / "src" / PACKAGE).glob("*/**/[!.]*.py")):
         if "figures" not in path.parts:
             readers += [(base(root, table), names(path)) for table in _tables_read(path)]
     for table, mentioned in readers:
@@ -95,7 +95,7 @@ def _schema(root: Path, table: str) -> dict[str, tables.Column]:
 
 def _metrics(root: Path) -> list[str]:
     """Metrics tables with columns of their own."""
-    found = sorted((root / SCHEMAS).glob("*/*.yaml"))
+    found = sorted((root / SCHEMAS).glob("*/[!.]*.yaml"))
     own = [f"{path.parent.name}/{path.stem}" for path in found if not path.stem.startswith(NOT_METRICS)]
     return [table for table in own if base(root, table) == table]
 

@@ -13,7 +13,7 @@ import logging
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from postproof.core.errors import EngineError
@@ -62,7 +62,8 @@ def jobs(root: Path, overrides: Mapping[str, Any] | None = None, targets: Iterab
     """All jobs behind the targets (default: `all`) of the Snakefile in `root`, up to date or not.
 
     `overrides` are nested values in place of those of params.yaml. The caller's working directory must be `root`: the
-    Snakefile reads files relative to it. Raises EngineError where no rule makes an input that is not there.
+    Snakefile reads files relative to it. Raises EngineError where no rule makes an input that is not there, or two
+    files of jobs have one name where letters have no case.
     """
     from snakemake.api import DAGSettings
     from snakemake.exceptions import MissingInputException
@@ -73,6 +74,7 @@ def jobs(root: Path, overrides: Mapping[str, Any] | None = None, targets: Iterab
         workflow_api.dag(dag_settings=settings)
         workflow = workflow_api._workflow
         workflow._prepare_dag(forceall=False, ignore_incomplete=False, lock_warn_only=True)
+        workflow.persistence.drop_iocache = lambda: None  # whoever only looks removes nothing
         try:
             workflow._build_dag()
         except MissingInputException as error:
@@ -84,7 +86,19 @@ def jobs(root: Path, overrides: Mapping[str, Any] | None = None, targets: Iterab
             for job in workflow.dag.jobs
             if job.shellcmd
         ]
+        check_case(path for job in found for path in (*job.inputs, *job.outputs))
         return sorted(found, key=lambda job: job.outputs)
+
+
+def check_case(paths: Iterable[str]) -> None:
+    """Raises EngineError for two files or folders whose names differ in large and small letters only."""
+    known: dict[str, str] = {}
+    for path in sorted(set(paths)):
+        for each in (path, *map(str, PurePosixPath(path).parents)):
+            other = known.setdefault(each.casefold(), each)
+            if other != each:
+                raise EngineError("two names differ in large and small letters only; some disks take them for one",
+                                  file=each, other=other, remedy="rename one of them")  # fmt: skip
 
 
 def rules(root: Path) -> list[Rule]:

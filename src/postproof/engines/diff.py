@@ -79,13 +79,14 @@ def add_arguments(parser) -> None:
 
 
 def main(args) -> None:
-    """Raises UsageError when Git knows no such commit, EngineError where Git cannot be asked."""
+    """Raises UsageError when Git knows no such commit, EngineError where Git cannot be asked, ArtefactError where the
+    page cannot be written."""
     root = Path.cwd()
     commit = named(root, args.rev)
     changed = list(changes(root, commit))
-    numbers = [row for file in of(changed, "metrics/*.csv") for row in numbers_of(file)]
+    numbers = [row for file in of(changed, "metrics/[!.]*.csv") for row in numbers_of(file)]
     verdicts = [row for file in of(changed, "claims.json") for row in verdicts_of(file)]
-    charts = of(changed, "figures/*.svg")
+    charts = of(changed, "figures/[!.]*.svg")
     print(f"{RESULTS}/ since {args.rev} ({commit[:10]}): {len(verdicts)} verdicts or numbers of claims, "
           f"{len(numbers)} columns of tables, {len(charts)} charts")  # fmt: skip
     for title, rows in (("Verdicts", verdicts), ("Numbers, the largest change of each column", numbers)):
@@ -94,15 +95,22 @@ def main(args) -> None:
                                       maxcolwidths=[44] * len(rows[0].__dataclass_fields__)), sep="\n")  # fmt: skip
     if charts:
         print("", "Charts", *(f"{chart.name}: {chart.change}" for chart in charts), sep="\n")
-    files.write_text(args.page, page(args.rev, commit, verdicts, numbers, charts))
+    try:
+        files.write_text(args.page, page(args.rev, commit, verdicts, numbers, charts))
+    except ArtefactError as error:
+        raise ArtefactError("cannot write the page", file=args.page,
+                            remedy="`postproof diff --page FILE` writes it elsewhere") from error  # fmt: skip
     print("", f"side by side: {args.page.resolve().as_uri()}", sep="\n")
 
 
 def named(root: Path, rev: str) -> str:
-    """The full name of the commit. Raises UsageError when Git knows none of this name."""
+    """The full name of the commit. Raises UsageError when Git knows none of this name, EngineError where it refuses."""
     try:
         return git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}").decode().strip()
     except subprocess.CalledProcessError as error:
+        if error.stderr:  # no repository, or another user's
+            said = error.stderr.decode(errors="replace").strip()
+            raise EngineError("Git cannot be asked", git_said=said, remedy="run it in a clone of your own") from error
         raise UsageError("no such commit", rev=rev, remedy="`git log` lists them") from error
 
 
@@ -116,11 +124,12 @@ def git(root: Path, *arguments: str) -> bytes:
 
 def changes(root: Path, commit: str) -> Iterator[File]:
     """Every file below results/ that Git holds, or would, and that is not what it was."""
-    names = git(root, "diff", "--name-only", "--no-renames", "-z", commit, "--", RESULTS).split(b"\0")
+    # `--relative` and `./`: the checkout may be a folder of a larger repository.
+    names = git(root, "diff", "--relative", "--name-only", "--no-renames", "-z", commit, "--", RESULTS).split(b"\0")
     names += git(root, "ls-files", "--others", "--exclude-standard", "-z", "--", RESULTS).split(b"\0")
     for path in sorted({name.decode() for name in names if name}):
         try:
-            before = git(root, "cat-file", "blob", f"{commit}:{path}")
+            before = git(root, "cat-file", "blob", f"{commit}:./{path}")
         except subprocess.CalledProcessError:  # it was not there
             before = None
         now = (root / path).read_bytes() if (root / path).is_file() else None

@@ -1,4 +1,4 @@
-"""The command `dvc` of this environment: DVC's own, but it reads params.yaml once (dvc_state.read_params_once)."""
+"""The command `dvc` of this environment: DVC's own, but it reads params.yaml once, and bears that it is killed."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ def run() -> int:
 
     environment.do_without_git(Path.cwd())
     dvc_state.read_params_once()
+    dvc_state.write_whole()
+    dvc_state.mend_locks()
+    dvc_state.leave_outputs()
     return main(sys.argv[1:])
 
 

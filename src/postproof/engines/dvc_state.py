@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import collections
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from postproof.core import environment
+from postproof.core import environment, files
 from postproof.engines.lockfile import CODE_STAGE
 
 
@@ -34,11 +37,89 @@ def read_params_once() -> None:
     param.load_path = load_path
 
 
+def write_whole() -> None:
+    """Has DVC put its YAML in place whole.
+
+    It (3.67) empties dvc.lock and then writes it: a kill in between leaves a part, which DVC cannot read any more.
+    """
+    from dvc.utils.serialize import _common, _yaml
+
+    write = _common._dump_data
+    if getattr(write, "is_whole", False):
+        return
+
+    def dump_data(path: Any, data: Any, dumper: Any, fs: Any = None, **options: Any) -> None:
+        if fs is not None and fs.protocol != "local":
+            return write(path, data, dumper, fs=fs, **options)
+        with files.atomic(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+            dumper(data, file, **options)
+
+    dump_data.is_whole = True
+    _common._dump_data = _yaml._dump_data = dump_data
+
+
+def mend_locks() -> None:
+    """Has DVC begin its list of files in use anew where it is no JSON, in place of stopping for good.
+
+    It (3.67) writes that list in place, so whoever is killed then, or loses the power, leaves a part of it. Where
+    nothing may be written, the list is kept in memory: nobody changes a file there.
+    """
+    from dvc import rwlock
+
+    edit = rwlock._edit_rwlock
+    if getattr(edit, "mends", False):
+        return
+
+    in_memory: dict[str, Any] = {}
+
+    @contextlib.contextmanager
+    def edit_rwlock(folder: str, fs: Any, hardlink: bool) -> Iterator[Any]:
+        if not os.access(folder, os.W_OK):
+            in_memory.setdefault("read", collections.defaultdict(list))
+            in_memory.setdefault("write", collections.defaultdict(dict))
+            yield in_memory
+            return
+        with contextlib.ExitStack() as stack:
+            try:
+                used = stack.enter_context(edit(folder, fs, hardlink))
+            except (rwlock.RWLockFileCorruptedError, rwlock.RWLockFileFormatError):
+                fs.remove(fs.join(folder, rwlock.RWLOCK_FILE))
+                used = stack.enter_context(edit(folder, fs, hardlink))
+            yield used
+
+    edit_rwlock.mends = True
+    rwlock._edit_rwlock = edit_rwlock
+
+
+def leave_outputs() -> None:
+    """Has DVC leave an output in place when it is in the cache, where it would be no link anyway.
+
+    It (3.67) removes the file and copies it back: whoever is killed in between has none.
+    """
+    from dvc.output import Output
+
+    commit = Output.commit
+    if getattr(commit, "leaves", False):
+        return
+
+    def commit_in_place(output: Any, filter_info: str | None = None, relink: bool = True) -> None:
+        links = {"hardlink", "symlink"} & {*output.cache.cache_types}
+        commit(output, filter_info, relink=relink and bool(links))
+
+    commit_in_place.leaves = True
+    Output.commit = commit_in_place
+
+
 def _repo(root: Path) -> Any:
+    from dvc.lock import LockNoop
     from dvc.repo import Repo
 
     environment.do_without_git(root)
-    return Repo(str(root))
+    mend_locks()
+    repo = Repo(str(root))
+    if not os.access(repo.tmp_dir, os.W_OK):  # a checkout that may only be read: DVC has no place for its lock
+        repo.lock = LockNoop()
+    return repo
 
 
 def stage_names(root: Path) -> set[str]:

@@ -71,7 +71,7 @@ def read_all(root: Path) -> list[Held]:
     """All that stand in data/held. Raises DataError for a file that is not of that form."""
     fields = {field.name for field in dataclasses.fields(Held)}
     found = []
-    for path in sorted((root / "data/held").glob("*.yaml")):
+    for path in sorted((root / "data/held").glob("[!.]*.yaml")):
         content = strict_yaml.load(path, DataError)
         if not isinstance(content, Mapping) or set(content) != fields:
             raise DataError("not a held input", file=path, allowed=f"the keys {', '.join(sorted(fields))}")

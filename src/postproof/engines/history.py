@@ -111,7 +111,7 @@ def log(root: Path, commit: str, paths: Sequence[str], *options: str) -> list[tu
 def blob(root: Path, commit: str, path: str) -> str:
     """Empty where the commit has no such file."""
     try:
-        return git(root, "cat-file", "blob", f"{commit}:{path}").decode()
+        return git(root, "cat-file", "blob", f"{commit}:./{path}").decode()
     except subprocess.CalledProcessError:
         return ""
 
@@ -156,7 +156,7 @@ def since(values: Sequence[str]) -> int:
 
 def drawn(root: Path, commit: str, path: str) -> Drawn:
     ((at, date),) = log(root, commit, [path], "--max-count=1")
-    content = git(root, "cat-file", "blob", f"{commit}:{path}")
+    content = git(root, "cat-file", "blob", f"{commit}:./{path}")
     return Drawn(Path(path).stem, at[:COMMIT_DIGITS], date, hashlib.sha256(content).hexdigest())
 
 

@@ -11,6 +11,7 @@ Its docstring is its caption. It is drawn when it has tables, or when some machi
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from postproof.core.tables import base_of, path_of
 from postproof.engines.codegraph import PACKAGE, SCHEMAS, Sources
 
 TABLES, MEASURED = "TABLES", "MEASURED"
+NAME = re.compile(r"[a-z][a-z0-9_]*")  # of a post, an experiment, a chart
+NAMES = "small letters, digits and _, a letter first"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,8 +58,14 @@ class Claims:
 
 
 def posts(root: Path) -> list[str]:
-    """The posts by name."""
-    return sorted(path.stem for path in (root / "claims").glob("*.yaml"))
+    """The posts by name. Raises ClaimError for a name that is none: only in small letters are two names two files
+    on every disk."""
+    found = sorted((root / "claims").glob("[!.]*.yaml"))
+    for path in found:
+        if not NAME.fullmatch(path.stem):
+            raise ClaimError("not a name for a post", file=path.relative_to(root), value=path.stem, allowed=NAMES,
+                             remedy="rename the file")  # fmt: skip
+    return [path.stem for path in found]
 
 
 def check_names(posts: Iterable[str], taken: Iterable[str]) -> None:
@@ -77,7 +86,7 @@ def rule_files(root: Path, post: str) -> list[str]:
 def charts(root: Path, sources: Sources) -> list[Chart]:
     """The charts that can be drawn here, by post and name.
 
-    Raises EngineError for a module that names no table and no measurement as a chart has to.
+    Raises EngineError for a module that names no table and no measurement as a chart has to, or has no chart's name.
     """
     found = []
     for post in posts(root):
@@ -91,9 +100,12 @@ def charts(root: Path, sources: Sources) -> list[Chart]:
                                   allowed=f'{TABLES} = ("{post}/...",) or {MEASURED} = ("...",)',
                                   remedy="name what it draws")  # fmt: skip
             paths = [path.relative_to(root).as_posix() for name in measurements
-                     for path in sorted((root / "data/measured" / name).glob("*.csv"))]  # fmt: skip
+                     for path in sorted((root / "data/measured" / name).glob("[!.]*.csv"))]  # fmt: skip
             if tables or paths:
                 name = module.removeprefix(prefix)
+                if not NAME.fullmatch(name):
+                    raise EngineError("not a name for a chart", file=sources.files[module], value=name, allowed=NAMES,
+                                      remedy="rename the file")  # fmt: skip
                 found.append(Chart(post, name, tables, tuple(paths), _caption(known.docstring)))
     return sorted(found, key=lambda chart: (chart.post, chart.name))
 
@@ -138,7 +150,7 @@ def files_of(root: Path, names: Iterable[str], results: str) -> list[str]:
         if path.endswith(".csv"):
             found.append(path)
         else:
-            found += [each.relative_to(root).as_posix() for each in sorted((root / path).glob("*.csv"))]
+            found += [each.relative_to(root).as_posix() for each in sorted((root / path).glob("[!.]*.csv"))]
     return found
 
 

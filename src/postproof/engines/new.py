@@ -23,7 +23,6 @@ from postproof.core import files
 from postproof.core.errors import EngineError, UsageError
 from postproof.engines import inventory, params
 
-NAME = re.compile(r"[a-z][a-z0-9_]*")
 SKELETON = Path("workflow/skeleton")
 NOTED = Path(".postproof/new.json")  # what is being laid: the names, and the text of each file by path
 OF_A_POST = ("settings", "looks", "figures", "measuring")  # modules and packages of every post
@@ -45,8 +44,8 @@ def main(args) -> None:
     root = Path.cwd()
     name = f"{args.post}_example" if args.experiment is None else args.experiment
     for text in (args.post, name):
-        if not NAME.fullmatch(text) or keyword.iskeyword(text):
-            allowed = "small letters, digits and _, a letter first, and no word of Python"
+        if not inventory.NAME.fullmatch(text) or keyword.iskeyword(text):
+            allowed = f"{inventory.NAMES}, and no word of Python"
             raise UsageError("not a name", value=text, allowed=allowed)
     wanted = [args.kind, args.post, name]
     if finish(root) == wanted:
@@ -84,7 +83,7 @@ def check_free(root: Path, post: str, name: str, new_post: bool) -> None:
     for path in paths:
         if (root / path).exists():
             raise UsageError("there is such a file", file=path, remedy="choose another name")
-    for rules in [root / "Snakefile", *sorted((root / "workflow/rules").glob("*.smk"))]:
+    for rules in [root / "Snakefile", *sorted((root / "workflow/rules").glob("[!.]*.smk"))]:
         if re.search(rf"^rule {name}:", rules.read_text(encoding="utf-8"), re.MULTILINE):
             raise UsageError("there is a rule of this name", file=rules.relative_to(root), remedy="choose another name")
     sections = params.load(root / "params.yaml")

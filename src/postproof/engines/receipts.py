@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -109,14 +110,32 @@ def keep(key: str, makes: Iterable[Path], made_of: Mapping[str, Any]) -> None:
             raise ArtefactError("job ended without one of its outputs", file=path, command=made_of["command"][0],
                                 remedy="this is a bug of the command")  # fmt: skip
         outputs[path.as_posix()] = digest = files.md5(path)
-        cached = _cache_file(digest)
-        if not cached.is_file() or files.md5(cached) != digest:
-            with files.atomic(cached) as temporary:
-                shutil.copyfile(path, temporary)
-                os.chmod(temporary, 0o444)  # as DVC does: it takes a file that can be written for one to be checked
+        put_in_cache(path, digest)
     files.write_json(JOBS / f"{key}.json", {**made_of, "outputs": outputs})
     for path, digest in outputs.items():
         _write_receipt(Path(path), digest)
+
+
+def put_in_cache(path: Path, digest: str) -> None:
+    """Puts the file, of this md5, in the cache, whole and on disk.
+
+    DVC would do it too, but does not flush: a power cut can leave a part of a file, which DVC then takes for whole.
+    """
+    cached = _cache_file(digest)
+    if cached.is_file() and files.md5(cached) == digest:
+        remove_leftovers(cached.parent, f".{cached.name}.tmp*")
+        return
+    with files.atomic(cached) as temporary:
+        shutil.copyfile(path, temporary)
+        os.chmod(temporary, 0o444)  # as DVC does: it takes a file that can be written for one to be checked
+
+
+def remove_leftovers(folder: Path, pattern: str = ".*.tmp*") -> None:
+    """Removes below `folder` what writes began that were killed, or lost their power; not what a running one writes."""
+    for left in folder.rglob(pattern):
+        name = re.search(r"\.tmp(\d+)", left.name)
+        if name and not files.is_running(name[1]):
+            left.unlink(missing_ok=True)
 
 
 def _is_altered(path: Path) -> bool:
@@ -131,7 +150,8 @@ def _digest(path: Path, receipt: Mapping[str, Any] | None) -> str:
         return receipt["made"][-1]
     digest = files.md5(path)
     if receipt is not None and digest == receipt["made"][-1]:
-        _write_receipt(path, digest)
+        with contextlib.suppress(ArtefactError):  # a checkout that may only be read: it is read again next time
+            _write_receipt(path, digest)
     return digest
 
 

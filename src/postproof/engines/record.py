@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from postproof.core import files
@@ -23,8 +24,8 @@ def main(args) -> None:
     root = Path.cwd()
     if args.unchanged:
         as_recorded = (root / lockfile.LOCK_FILE).exists() and lockfile.unchanged(root)
-        if as_recorded and not any(is_open(each) for each in dag.jobs(root)):
-            run("dvc", "commit", "--force", "--quiet")
+        if as_recorded and not any(map(is_open, jobs := dag.jobs(root))):
+            commit(jobs)
         return
     jobs = dag.jobs(root)
     open_jobs = [min(each.outputs) for each in jobs if is_open(each)]
@@ -40,11 +41,20 @@ def main(args) -> None:
         check(each, sources)
     if dvcfile.write(root):
         print(f"{dvcfile.DVC_FILE}: made anew, since rules or params have changed; commit it too")
-    run("dvc", "commit", "--force", "--quiet")
+    commit(jobs)
     for name in drop_stale(root):
         print(f"{lockfile.LOCK_FILE}: dropped {name}, which dvc.yaml no longer has")
     crate.write(root, jobs)
     print(f"recorded {len(lockfile.read(root))} artefacts; commit {lockfile.LOCK_FILE} and results/ with Git")
+
+
+def commit(jobs: Iterable[dag.Job]) -> None:
+    """`dvc commit`, at whose end all is on disk."""
+    for folder in (receipts.CACHE, receipts.JOBS, receipts.OUTPUTS):
+        receipts.remove_leftovers(folder)
+    for path in (*codegraph.FOLDER.glob("[!.]*"), *(Path(output) for each in jobs for output in each.outputs)):
+        receipts.put_in_cache(path, receipts.md5_of_input(path))
+    run("dvc", "commit", "--force")
 
 
 def is_open(each: dag.Job) -> bool:

@@ -45,7 +45,7 @@ def main(args) -> int:
     if args.record:
         held.place(root, args.folder)
         build(root, [TARGET], args.cores)
-        for post in sorted(path.name for path in (root / BUILT).iterdir()):
+        for post in sorted(path.name for path in (root / BUILT).glob("[!.]*")):
             record(root, post)
         return 0
     runs = [run for run in recorded_runs(root) if any(fnmatch.fnmatch(run, pattern) for pattern in args.runs)]
@@ -62,7 +62,7 @@ def main(args) -> int:
 def recorded_runs(root: Path) -> list[str]:
     """Names {post}/{experiment}/{arm}-seed{seed}."""
     folder = root / RECORDED
-    return [path.relative_to(folder).with_suffix("").as_posix() for path in sorted(folder.glob("*/*/*.csv"))]
+    return [path.relative_to(folder).with_suffix("").as_posix() for path in sorted(folder.glob("[!.]*/*/[!.]*.csv"))]
 
 
 def build(root: Path, targets: Sequence[str], cores: str) -> None:
@@ -94,7 +94,7 @@ def _outcome(built: Path, expected: str | None, digest) -> verify.Outcome:
 def record(root: Path, post: str) -> None:
     """Copies what was built into data/recorded and writes record.json; the weights stay behind, as their sha256."""
     built, target = root / BUILT / post, root / RECORDED / post
-    rows = sorted(built.glob("*/*.csv"))
+    rows = sorted(built.glob("*/[!.]*.csv"))
     runs = [path.with_suffix("") for path in rows]
     shutil.rmtree(target, ignore_errors=True)
     for run in runs:

@@ -18,7 +18,7 @@ def add_arguments(parser) -> None:
 def main(args) -> None:
     root = Path.cwd()
     if args.pull:
-        run("dvc", "pull", "--quiet")
+        run("dvc", "pull")
     sources = codegraph.Sources.read(root)
     codegraph.refresh(root, sources)
     differing = dvc_state.changed(root)
@@ -41,13 +41,16 @@ def main(args) -> None:
     print("Snakemake and DVC agree: nothing to do")
 
 
+MODULES = {"dvc": "postproof.engines.dvc_command", "snakemake": "snakemake"}
+
+
 def run(program: str, *arguments: str) -> str:
     """Standard output of one of the engines, started as a module of this Python.
 
     Raises EngineError with the end of what it said when it fails.
     """
     environment.do_without_git(Path.cwd())
-    done = subprocess.run([sys.executable, "-m", program, *arguments], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", MODULES[program], *arguments], capture_output=True, text=True)
     if done.returncode != 0:
         raise EngineError(
             f"{program} failed",

@@ -73,17 +73,24 @@ def write_down(root: Path, clone: Path, cores: str, seconds: float, outcomes: di
 
 
 def clone_head(root: Path, clone: Path) -> Path:
-    """A clone of the last commit. Changes that are not committed are not part of it, which is said."""
+    """The checkout in a clone of the last commit. Changes that are not committed are not part of it, which is said.
+
+    The checkout may be a folder of a larger repository: then the clone is of all of it. Raises EngineError where there
+    is no repository.
+    """
     git = ["git", "-C", str(root)]
     if subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True).stdout:
         print(
             "verify: the working tree has changes that are not committed; the last commit is verified", file=sys.stderr
         )
-    done = subprocess.run(["git", "clone", "--quiet", str(root), str(clone)], capture_output=True, text=True)
+    where = subprocess.run([*git, "rev-parse", "--show-toplevel", "--show-prefix"], capture_output=True, text=True)
+    top, prefix = (*where.stdout.split("\n"), "", "")[:2]
+    line = ["git", "clone", "--quiet", top or str(root), str(clone)]
+    done = subprocess.run(line, capture_output=True, text=True)
     if done.returncode != 0:
         raise EngineError("cannot clone the repository", root=root, git_said=done.stderr.strip(),
                           remedy="without Git, `postproof verify --here` compares what is here")  # fmt: skip
-    return clone
+    return clone / prefix
 
 
 def rebuild(clone: Path, cores: str) -> None:

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from postproof import cli
-from postproof.core.errors import UsageError
+from postproof.core.errors import EngineError, UsageError
 from postproof.engines import diff
 from workflow_helpers import Checkout
 
@@ -24,9 +24,10 @@ moe,7,as_posted,1,2.0,7.4
 """
 
 
-@pytest.fixture
-def checkout(tmp_path, monkeypatch) -> Checkout:
-    found = Checkout(tmp_path)
+@pytest.fixture(params=[".", "in/a larger one"])
+def checkout(request, tmp_path, monkeypatch) -> Checkout:
+    """In a repository of its own, or as a folder of another."""
+    found = Checkout(tmp_path / request.param)
     for path, text in {
         "results/mixtral/metrics/race.csv": TABLE,
         "results/mixtral/claims.json": json.dumps([CLAIM]),
@@ -34,14 +35,25 @@ def checkout(tmp_path, monkeypatch) -> Checkout:
         "results/mixtral/figures/same.svg": "<svg>same</svg>",
     }.items():
         found.append(path, text)
-    found.git("init", "-q")
-    found.commit("results")
-    monkeypatch.chdir(tmp_path)
+    Checkout(tmp_path).commit("results")
+    monkeypatch.chdir(found.path)
     return found
 
 
 def changed(checkout) -> list[diff.File]:
     return list(diff.changes(checkout.path, diff.named(checkout.path, "HEAD")))
+
+
+def test_where_git_refuses_it_is_said_why(checkout, monkeypatch):
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")  # as in another user's clone
+    with pytest.raises(EngineError) as raised:
+        changed(checkout)
+    assert "ownership" in raised.value.context["git_said"]
+
+
+def test_what_an_editor_left_is_no_table(checkout):
+    checkout.append("results/mixtral/metrics/._race.csv", "\0")
+    assert diff.of(changed(checkout), "metrics/[!.]*.csv") == []
 
 
 def test_nothing_changed(checkout):

@@ -1,5 +1,6 @@
-"""DVC's reading of params.yaml is kept as long as the file stays as it is."""
+"""DVC's reading of params.yaml is kept as long as the file stays as it is; what it writes is whole or not there."""
 
+import json
 import os
 
 import pytest
@@ -47,3 +48,38 @@ def test_what_is_no_local_file_is_left_to_dvc(reads, tmp_path):
     for _ in range(2):
         assert param.read_param_file(fs, "/params.yaml", ["a"], flatten=True) == {"a": 1}
     assert len(paths) == 2
+
+
+def test_yaml_that_dvc_writes_takes_its_place_when_it_is_whole(tmp_path):
+    from dvc.fs import LocalFileSystem
+    from dvc.utils import serialize
+
+    dvc_state.write_whole()
+    dvc_state.write_whole()
+    path = tmp_path / "dvc.lock"
+    for write in (serialize.dump_yaml, lambda path, content, fs: modified(serialize, path, content, fs)):
+        write(path, {"a": 1}, fs=LocalFileSystem())
+        assert path.read_text() == "a: 1\n"
+        with pytest.raises(Exception, match="represent"):
+            write(path, {"a": [2] * 100_000 + [object()]}, fs=LocalFileSystem())
+        assert path.read_text() == "a: 1\n" and list(tmp_path.iterdir()) == [path]
+
+
+def modified(serialize, path, content, fs):
+    with serialize.modify_yaml(path, fs=fs) as found:
+        found.update(content)
+
+
+@pytest.mark.parametrize("torn", ["", '{"read": {"a', "[]"])
+def test_a_torn_list_of_files_in_use_is_begun_anew_and_a_whole_one_is_kept(tmp_path, torn):
+    from dvc import rwlock
+    from dvc.fs import LocalFileSystem
+
+    dvc_state.mend_locks()
+    dvc_state.mend_locks()
+    used = {"read": {"params.yaml": [{"pid": os.getpid(), "cmd": "dvc"}]}, "write": {}}
+    for content, known in ((torn, {}), (json.dumps(used), used["read"])):
+        (tmp_path / rwlock.RWLOCK_FILE).write_text(content)
+        with rwlock._edit_rwlock(str(tmp_path), LocalFileSystem(), False) as found:
+            assert found["read"] == known
+        assert json.loads((tmp_path / rwlock.RWLOCK_FILE).read_text())["read"] == known

@@ -191,3 +191,26 @@ def test_a_post_whose_page_would_be_another_one_is_refused():
     with pytest.raises(ClaimError) as raised:
         inventory.check_names(["coin", "families"], ["index", "families"])
     assert raised.value.context["file"] == "claims/families.yaml"
+
+
+@pytest.mark.parametrize("name", ["Coin", "coin copy", "coin (1)", "1coin", "größe", "coin-toss"])
+def test_a_name_that_some_disk_or_path_could_not_tell_is_refused(tree, name):
+    with pytest.raises(ClaimError) as raised:
+        inventory.posts(tree({f"claims/{name}.yaml": "post: coin\n"}))
+    assert raised.value.context["file"] == Path(f"claims/{name}.yaml") and "small letters" in str(raised.value)
+
+
+def test_a_chart_whose_name_differs_from_another_in_case_is_refused(tree):
+    text = f'"""Flips."""\n\nTABLES = ("coin/flip",){COMMAND}'
+    root = tree({CHART: text, CHART.replace("flip", "Flip"): text})
+    with pytest.raises(EngineError) as raised:
+        charts(root)
+    assert raised.value.context["file"].endswith("figures/Flip.py") and raised.value.context["value"] == "Flip"
+
+
+def test_what_editors_and_file_managers_leave_is_nothing(tree):
+    root = tree({"claims/._coin.yaml": "\0", "claims/coin.yaml~": "", "data/measured/toss/._a.csv": "\0",
+                 "data/measured/toss/a.csv": ""})  # fmt: skip
+    os.symlink("nobody@nowhere.1:2", root / "claims/.#coin.yaml")
+    assert inventory.posts(root) == ["coin"]
+    assert inventory.files_of(root, ["coin/measured_toss"], "results") == ["data/measured/toss/a.csv"]

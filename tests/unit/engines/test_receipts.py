@@ -1,6 +1,7 @@
 """What is known of a job and its outputs: it is taken at its bytes' word, never at a file's name or date."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -180,3 +181,41 @@ def test_outputs_are_found_from_elsewhere(folder, tmp_path, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert receipts.altered(folder) == [str(TABLE)] and Path.cwd() == tmp_path / "elsewhere"
+
+
+def test_what_a_killed_write_began_in_the_cache_is_removed_and_what_a_running_one_does_is_left():
+    gone, runs = subprocess.Popen(["true"]), os.getppid()
+    gone.wait()
+    made()
+    lefts = [copy.with_name(f".{copy.name}.tmp{gone.pid}") for copy in (cached(b"1\n"), cached(b"picture"))]
+    running = cached(b"picture").with_name(f".{cached(b'picture').name}.tmp{runs}")
+    for path in (*lefts, running):
+        path.write_bytes(b"par")
+    made(chart=b"another picture")
+    assert [left.exists() for left in lefts] == [False, True], "of what is put there again"
+    receipts.remove_leftovers(receipts.CACHE)
+    assert running.exists() and not any(left.exists() for left in lefts) and cached(b"1\n").read_bytes() == b"1\n"
+    receipts.remove_leftovers(Path("nowhere"))
+
+
+@pytest.mark.parametrize("part", [b"", b"1", None])
+def test_a_copy_of_which_a_power_cut_left_a_part_is_made_whole(part):
+    put(TABLE, b"1\n")
+    copy = cached(b"1\n")
+    if part is not None:
+        put(copy, part)
+        copy.chmod(0o444)
+    receipts.put_in_cache(TABLE, files.md5(TABLE))
+    assert copy.read_bytes() == b"1\n" and copy.stat().st_mode & 0o777 == 0o444
+
+
+def test_where_nothing_may_be_written_files_are_still_told_apart(monkeypatch):
+    made()
+    os.utime(TABLE, (1, 1))
+    put(CHART, b"another picture")
+
+    def refuse(path, content):
+        raise ArtefactError("cannot write", file=path)
+
+    monkeypatch.setattr(files, "write_json", refuse)
+    assert receipts.altered(Path()) == [CHART.as_posix()]
