@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 from typing import Any
 
 from postproof.core import environment
+from postproof.core.errors import EngineError
 from postproof.engines.lockfile import CODE_STAGE
+
+
+def is_installed() -> bool:
+    return importlib.util.find_spec("dvc") is not None
+
+
+def check_installed() -> None:
+    """Raises EngineError where DVC is not installed."""
+    if not is_installed():
+        raise EngineError("DVC is not installed, which this needs",
+                          remedy="`make setup` installs it; `snakemake --cores`, `postproof verify`, `postproof sync "
+                          "--pull` from a folder or over HTTP do without")  # fmt: skip
 
 
 def read_params_once() -> None:
@@ -15,6 +29,7 @@ def read_params_once() -> None:
 
     DVC (3.67) reads and parses the file for each stage that uses it, which is more than half of `dvc status`.
     """
+    check_installed()
     from dvc.dependency import param
 
     if getattr(param.load_path, "keeps", False):
@@ -35,10 +50,18 @@ def read_params_once() -> None:
 
 
 def _repo(root: Path) -> Any:
+    check_installed()
     from dvc.repo import Repo
 
     environment.do_without_git(root)
     return Repo(str(root))
+
+
+def default_remote(root: Path) -> str | None:
+    """The address of the remote that DVC takes by itself, whichever of its files of configuration says so."""
+    with _repo(root) as repo:
+        name = repo.config["core"].get("remote")
+        return str(repo.config["remote"][name]["url"]) if name in repo.config["remote"] else None
 
 
 def stage_names(root: Path) -> set[str]:

@@ -23,7 +23,7 @@ def main(args) -> None:
     root = Path.cwd()
     if args.unchanged:
         as_recorded = (root / lockfile.LOCK_FILE).exists() and lockfile.unchanged(root)
-        if as_recorded and not any(is_open(each) for each in dag.jobs(root)):
+        if as_recorded and dvc_state.is_installed() and not any(is_open(each) for each in dag.jobs(root)):
             run("dvc", "commit", "--force", "--quiet")
         return
     jobs = dag.jobs(root)
