@@ -14,7 +14,7 @@ unexport PIP_TARGET PIP_PREFIX PIP_ROOT
 # Fixed, since a container may show more cores than it has; each worker builds a small copy of the project for itself.
 TWO_AT_A_TIME := --numprocesses 2 --dist worksteal
 
-.PHONY: all help setup test test-slow test-pages test-cpus test-all lint claims diff why readme site plan history verify held verify-recorded bench measure pull sync record crate deps report clean
+.PHONY: all help setup test test-slow test-pages test-cpus test-all lint claims diff why readme site plan history verify held verify-recorded bench measure push pull sync record crate deps report clean
 .DEFAULT_GOAL := all
 
 all: setup ## set up .venv, rebuild what has not been built or restored here, compare with the committed artefacts
@@ -34,8 +34,8 @@ setup: .venv/ready ## make .venv with the pinned packages
 	pip install --quiet --no-deps --editable .
 	touch $@
 
-.venv/hub: .venv/ready requirements-hub.lock
-	pip install --quiet --requirement requirements-hub.lock
+.venv/hub: .venv/ready requirements-hub.lock requirements-remotes.lock
+	pip install --quiet --requirement requirements-hub.lock --requirement requirements-remotes.lock
 	touch $@
 
 # Their pins do not go with ours, so they have an environment of their own.
@@ -103,6 +103,9 @@ bench: setup ## speed, as ratios measured side by side; writes build/bench.csv
 
 measure: setup ## seconds and bytes on this machine, into data/measured (a quiet quarter of an hour)
 	postproof --mode fast measure --all --device auto
+
+push: setup ## send what dvc.lock records to the DVC remote (docs/sharing.md)
+	postproof push
 
 pull: setup ## restore artefacts from the DVC remote, and let Snakemake know
 	postproof sync --pull

@@ -20,17 +20,6 @@ STEPS_BACK = {"toy.walk": {"steps": 5}}
 
 
 @pytest.mark.slow
-def test_clone_and_pull_leave_nothing_to_do_and_both_notice_the_next_change(origin, tmp_path):
-    clone = origin.clone(tmp_path / "clone")
-    clone.make("pull")
-    assert clone.plan() == NOTHING
-    assert clone.artefacts() == origin.artefacts()
-
-    clone.set_params(STEPS)
-    assert clone.plan() == both(WALKS | ON_WALKS)
-
-
-@pytest.mark.slow
 def test_a_parameter_tried_and_put_back_is_restored_by_dvc_without_computing(checkout):
     before = checkout.artefacts()
     checkout.set_params(STEPS)

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import importlib.util
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from postproof.core import environment, files
+from postproof.core.errors import EngineError
 from postproof.engines.lockfile import CODE_STAGE
+
+
+def is_installed() -> bool:
+    return importlib.util.find_spec("dvc") is not None
+
+
+def check_installed() -> None:
+    """Raises EngineError where DVC is not installed."""
+    if not is_installed():
+        raise EngineError("DVC is not installed, which this needs",
+                          remedy="`make setup` installs it; `snakemake --cores`, `postproof verify`, `postproof sync "
+                          "--pull` from a folder or over HTTP do without")  # fmt: skip
 
 
 def read_params_once() -> None:
@@ -18,6 +32,7 @@ def read_params_once() -> None:
 
     DVC (3.67) reads and parses the file for each stage that uses it, which is more than half of `dvc status`.
     """
+    check_installed()
     from dvc.dependency import param
 
     if getattr(param.load_path, "keeps", False):
@@ -111,6 +126,7 @@ def leave_outputs() -> None:
 
 
 def _repo(root: Path) -> Any:
+    check_installed()
     from dvc.lock import LockNoop
     from dvc.repo import Repo
 
@@ -120,6 +136,13 @@ def _repo(root: Path) -> Any:
     if not os.access(repo.tmp_dir, os.W_OK):  # a checkout that may only be read: DVC has no place for its lock
         repo.lock = LockNoop()
     return repo
+
+
+def default_remote(root: Path) -> str | None:
+    """The address of the remote that DVC takes by itself, whichever of its files of configuration says so."""
+    with _repo(root) as repo:
+        name = repo.config["core"].get("remote")
+        return str(repo.config["remote"][name]["url"]) if name in repo.config["remote"] else None
 
 
 def stage_names(root: Path) -> set[str]:

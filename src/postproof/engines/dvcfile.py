@@ -192,7 +192,7 @@ def _stage(group: list[Job], names: Mapping[str, str], by_params: Mapping[str, R
     if keys:
         stage["params"] = sorted(keys)
     # DVC deletes outputs before it runs a stage, unless they are to persist: one that fails would leave nothing.
-    stage["outs"] = [{out: {"persist": True} | ({"cache": False} if _in_git(out) else {})} for out in outs]
+    stage["outs"] = [{out: {"persist": True} | ({"cache": False} if in_git(out) else {})} for out in outs]
     return stage
 
 
@@ -252,5 +252,6 @@ def _filled(template: str, job: Job, names: Mapping[str, str]) -> str:
     return template
 
 
-def _in_git(path: str) -> bool:
+def in_git(path: str) -> bool:
+    """Whether Git holds this output, and not DVC's cache."""
     return any(part in IN_GIT for part in PurePosixPath(path).parts)

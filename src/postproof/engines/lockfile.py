@@ -1,9 +1,14 @@
-"""The artefacts that dvc.lock records: path and md5 of each, by stage."""
+"""What dvc.lock records, read by ourselves: the artefacts with the md5 of each, and what made them, by stage."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
+import hashlib
+import json
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 from postproof.core import files
 from postproof.core.errors import EngineError, ParamsError
@@ -19,11 +24,80 @@ class Artefact:
     path: str
     md5: str
 
+    def is_in(self, root: Path) -> bool:
+        """Whether it is there, with the recorded bytes."""
+        return (root / self.path).is_file() and files.md5(root / self.path) == self.md5
+
 
 def read(root: Path) -> list[Artefact]:
     """All recorded outputs, in the lock file's order.
 
     Raises EngineError when there is no lock file or it records no output.
+    """
+    artefacts = [
+        Artefact(name, out["path"], out["md5"])
+        for name, stage in _stages(root).items()
+        for out in stage.get("outs", ())
+    ]
+    if not artefacts:
+        raise EngineError("no output is recorded", file=root / LOCK_FILE,
+                          remedy="run `snakemake --cores`, then `make record`")  # fmt: skip
+    return artefacts
+
+
+def unchanged(root: Path) -> bool:
+    """Whether every recorded output is there with the recorded bytes."""
+    return all(item.is_in(root) for item in read(root))
+
+
+def differing(root: Path, outputs: Collection[str]) -> list[str]:
+    """Stages whose outputs, inputs or params are not as recorded, and of `outputs` those that no stage records.
+
+    What `dvc status` says, for where DVC is not installed. `outputs`: those of all jobs. A folder that is an input
+    holds those of them that lie in it. The files of the code (engines/codegraph.py) have to be up to date.
+    """
+    stages = _stages(root)
+    made = {
+        out["path"]: name for name, stage in stages.items() for out in stage.get("outs", ()) if out["path"] in outputs
+    }
+    digest = functools.cache(functools.partial(_digest, root, sorted(made)))
+    values = functools.cache(lambda file: params.load(root / file) if (root / file).is_file() else {})
+    changed = [name for name in dict.fromkeys(made.values()) if _is_changed(stages[name], digest, values)]
+    return changed + sorted(set(outputs) - made.keys())
+
+
+def _is_changed(
+    stage: Mapping[str, Any], digest: Callable[[str], str], values: Callable[[str], Mapping[str, Any]]
+) -> bool:
+    files_of = (*stage.get("outs", ()), *stage.get("deps", ()))
+    if any(digest(each["path"]) != each["md5"] for each in files_of):
+        return True
+    recorded = [(file, key, value) for file, keys in stage.get("params", {}).items() for key, value in keys.items()]
+    return any(_value(values(file), key) != value for file, key, value in recorded)
+
+
+def _value(content: Mapping[str, Any], key: str) -> Any:
+    try:
+        return params.look_up(content, key)
+    except (KeyError, TypeError):
+        return None
+
+
+def _digest(root: Path, outputs: list[str], path: str) -> str:
+    """As DVC has it; empty for what is not there. That of a folder is one of the list of its files."""
+    if (root / path).is_file():
+        return files.md5(root / path)
+    inside = [each for each in outputs if each.startswith(f"{path}/") and (root / each).is_file()]
+    if not inside:
+        return ""
+    listing = [{"md5": files.md5(root / each), "relpath": each.removeprefix(f"{path}/")} for each in inside]
+    return hashlib.md5(json.dumps(listing).encode()).hexdigest() + ".dir"
+
+
+def _stages(root: Path) -> dict[str, Any]:
+    """By name, but for that of the code, whose files stand for inputs.
+
+    Raises EngineError when there is no lock file, or it cannot be read.
     """
     lock_file = root / LOCK_FILE
     if not lock_file.is_file():
@@ -32,17 +106,4 @@ def read(root: Path) -> list[Artefact]:
         stages = params.load(lock_file).get("stages", {})
     except ParamsError as error:
         raise EngineError("cannot read what is recorded", file=lock_file, remedy="`git checkout` it") from error
-    artefacts = [
-        Artefact(name, out["path"], out["md5"])
-        for name, stage in stages.items()
-        for out in stage.get("outs", ())
-        if name != CODE_STAGE  # files that stand for inputs
-    ]
-    if not artefacts:
-        raise EngineError("no output is recorded", file=lock_file, remedy="run `snakemake --cores`, then `make record`")
-    return artefacts
-
-
-def unchanged(root: Path) -> bool:
-    """Whether every recorded output is there with the recorded bytes."""
-    return all((root / item.path).is_file() and files.md5(root / item.path) == item.md5 for item in read(root))
+    return {name: stage for name, stage in stages.items() if name != CODE_STAGE}

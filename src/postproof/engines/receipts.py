@@ -58,7 +58,34 @@ def restorable(root: Path) -> list[str]:
     """Those whose last bytes are in the cache."""
     with contextlib.chdir(root):
         known = {name: _receipt(Path(name)) for name in paths(Path())}
-        return [name for name, receipt in known.items() if receipt and _cache_file(receipt["made"][-1]).is_file()]
+        return [name for name, receipt in known.items() if receipt and cache_file(receipt["made"][-1]).is_file()]
+
+
+def cache_file(digest: str) -> Path:
+    return CACHE / digest[:2] / digest[2:]
+
+
+def is_cached(digest: str) -> bool:
+    """Whether the cache holds these bytes, undamaged."""
+    file = cache_file(digest)
+    return file.is_file() and files.md5(file) == digest
+
+
+def take_from_cache(digest: str, path: Path) -> None:
+    """Puts these bytes at `path`. Raises ArtefactError when the system refuses."""
+    with files.atomic(path) as temporary:
+        shutil.copyfile(cache_file(digest), temporary)
+
+
+def drop_damaged(path: Path, digest: str) -> bool:
+    """Whether the cache's copy of `digest` is damaged. It is removed then, and the file at `path` where it is of it."""
+    cached = cache_file(digest)
+    if not cached.is_file() or (found := files.md5(cached)) == digest:
+        return False
+    files.remove(cached)
+    if path.is_file() and files.md5(path) == found:
+        files.remove(path)
+    return True
 
 
 def accept(path: Path) -> None:
@@ -88,12 +115,10 @@ def restore(key: str, makes: Iterable[Path]) -> bool:
     if set(outputs) != {path.as_posix() for path in makes}:
         return False
     missing = [path for path in makes if not path.is_file() or files.md5(path) != outputs[path.as_posix()]]
-    cached = {path: _cache_file(outputs[path.as_posix()]) for path in missing}
-    if not all(file.is_file() and files.md5(file) == outputs[path.as_posix()] for path, file in cached.items()):
+    if not all(is_cached(outputs[path.as_posix()]) for path in missing):
         return False
-    for path, file in cached.items():
-        with files.atomic(path) as temporary:
-            shutil.copyfile(file, temporary)
+    for path in missing:
+        take_from_cache(outputs[path.as_posix()], path)
     for path in makes:
         _write_receipt(path, outputs[path.as_posix()])
     return True
@@ -121,8 +146,8 @@ def put_in_cache(path: Path, digest: str) -> None:
 
     DVC would do it too, but does not flush: a power cut can leave a part of a file, which DVC then takes for whole.
     """
-    cached = _cache_file(digest)
-    if cached.is_file() and files.md5(cached) == digest:
+    cached = cache_file(digest)
+    if is_cached(digest):
         remove_leftovers(cached.parent, f".{cached.name}.tmp*")
         return
     with files.atomic(cached) as temporary:
@@ -153,10 +178,6 @@ def _digest(path: Path, receipt: Mapping[str, Any] | None) -> str:
         with contextlib.suppress(ArtefactError):  # a checkout that may only be read: it is read again next time
             _write_receipt(path, digest)
     return digest
-
-
-def _cache_file(digest: str) -> Path:
-    return CACHE / digest[:2] / digest[2:]
 
 
 def _receipt_file(path: Path) -> Path:

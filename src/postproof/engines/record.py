@@ -24,7 +24,7 @@ def main(args) -> None:
     root = Path.cwd()
     if args.unchanged:
         as_recorded = (root / lockfile.LOCK_FILE).exists() and lockfile.unchanged(root)
-        if as_recorded and not any(map(is_open, jobs := dag.jobs(root))):
+        if as_recorded and dvc_state.is_installed() and not any(map(is_open, jobs := dag.jobs(root))):
             commit(jobs)
         return
     jobs = dag.jobs(root)

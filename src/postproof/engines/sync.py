@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 from pathlib import Path
 
 from postproof.core import environment
 from postproof.core.errors import EngineError
-from postproof.engines import codegraph, dag, dvc_state, job, receipts, snakemake_state
+from postproof.engines import codegraph, dag, dvc_state, job, lockfile, receipts, remote, snakemake_state
 
 
 def add_arguments(parser) -> None:
@@ -18,10 +19,13 @@ def add_arguments(parser) -> None:
 def main(args) -> None:
     root = Path.cwd()
     if args.pull:
-        run("dvc", "pull")
+        remote.fetch(root, functools.partial(run, "dvc"))
     sources = codegraph.Sources.read(root)
     codegraph.refresh(root, sources)
-    differing = dvc_state.changed(root)
+    refuse_damaged(root)
+    jobs = dag.jobs(root)
+    outputs = [path for each in jobs for path in each.outputs]
+    differing = dvc_state.changed(root) if dvc_state.is_installed() else lockfile.differing(root, outputs)
     if differing:
         # Touching would tell Snakemake that these are current.
         raise EngineError(
@@ -29,8 +33,6 @@ def main(args) -> None:
             stages=", ".join(differing),
             remedy="run `snakemake --cores` to make them, then `make record` to record them",
         )
-    jobs = dag.jobs(root)
-    outputs = [path for each in jobs for path in each.outputs]
     for path in outputs:
         receipts.accept(Path(path))
     for each in jobs:
@@ -38,7 +40,28 @@ def main(args) -> None:
         receipts.keep(job.key_of_planned(each, sources), map(Path, each.outputs), made_of)
     snakemake_state.take_as_complete(outputs)
     run("snakemake", "--touch", "--forceall", "--cores", "1", "--quiet", "all", "--", "all")
-    print("Snakemake and DVC agree: nothing to do")
+    print("Snakemake and DVC agree: nothing to do" if dvc_state.is_installed() else
+          "nothing to do, by Snakemake and by our own reading of dvc.lock: DVC is not installed")  # fmt: skip
+
+
+def refuse_damaged(root: Path) -> None:
+    """Raises EngineError when a file was restored with other bytes than recorded; it and the cache's copy are removed.
+
+    DVC (3.67) believes the name of an object that it fetched, and then says that all is as recorded.
+    """
+    damaged = [
+        item
+        for item in lockfile.read(root)
+        if not item.is_in(root) and receipts.drop_damaged(Path(item.path), item.md5)
+    ]
+    if damaged:
+        raise EngineError(
+            "damaged objects were restored: the DVC remote, or the cache, had other bytes than their names say",
+            removed_again=f"{len(damaged)}, the first: {damaged[0].path}",
+            its_object=remote.object_name(damaged[0].md5),
+            remedy="`snakemake --cores` makes what is missing, and `make sync` lets both engines know. "
+            "For the author: docs/sharing.md",
+        )
 
 
 MODULES = {"dvc": "postproof.engines.dvc_command", "snakemake": "snakemake"}
@@ -47,15 +70,19 @@ MODULES = {"dvc": "postproof.engines.dvc_command", "snakemake": "snakemake"}
 def run(program: str, *arguments: str) -> str:
     """Standard output of one of the engines, started as a module of this Python.
 
-    Raises EngineError with the end of what it said when it fails.
+    Raises EngineError when it fails, with the errors that it named, or else the end of what it said.
     """
+    if program == "dvc":
+        dvc_state.check_installed()
     environment.do_without_git(Path.cwd())
     done = subprocess.run([sys.executable, "-m", MODULES[program], *arguments], capture_output=True, text=True)
     if done.returncode != 0:
+        said = done.stderr.strip().splitlines()
+        errors = [line for line in said if line.startswith("ERROR: ")]  # DVC: one for each object, then one for all
         raise EngineError(
             f"{program} failed",
             command=" ".join([program, *arguments]),
             exit_code=done.returncode,
-            it_said=" / ".join(done.stderr.strip().splitlines()[-5:]),
+            it_said=" / ".join([*errors[:2], *errors[2:][-1:]] or said[-5:]),
         )
     return done.stdout

@@ -219,3 +219,18 @@ def test_where_nothing_may_be_written_files_are_still_told_apart(monkeypatch):
 
     monkeypatch.setattr(files, "write_json", refuse)
     assert receipts.altered(Path()) == [CHART.as_posix()]
+
+
+def test_a_damaged_copy_is_dropped_with_the_file_that_was_made_of_it_and_no_other():
+    made()
+    digest = files.md5(TABLE)
+    assert receipts.is_cached(digest) and not receipts.drop_damaged(TABLE, digest)
+    copy = receipts.cache_file(digest)
+    copy.chmod(0o644)
+    copy.write_bytes(b"damaged")
+    put(TABLE, b"my own")
+    assert not receipts.is_cached(digest) and receipts.drop_damaged(TABLE, digest)
+    assert not copy.exists() and TABLE.read_bytes() == b"my own"
+    copy.write_bytes(b"damaged")
+    put(TABLE, b"damaged")
+    assert receipts.drop_damaged(TABLE, digest) and not TABLE.exists()
