@@ -36,7 +36,7 @@ rule softmax_scaling:
     log:
         f"logs/softmax_scaling/{RESULTS}.log",
     resources:
-        mem_mb=1200,
+        mem_mb=holding(1200),
     params:
         settings=section("attention.softmax_scaling"),
     shell:
@@ -137,7 +137,7 @@ rule head_runs:
     log:
         f"logs/head_runs/{RESULTS}/smollm2_135m.log",
     resources:
-        mem_mb=2000,
+        mem_mb=holding(2000),
     params:
         sha256=section("llama2.model.sha256"),
         settings=section("attention.head_runs"),
@@ -161,7 +161,7 @@ rule head_runs_padded:
     wildcard_constraints:
         token=Among("attention.other_padding"),
     resources:
-        mem_mb=2000,
+        mem_mb=holding(2000),
     params:
         sha256=section("llama2.model.sha256"),
         pad_id=section("attention.other_padding.{token}"),
@@ -236,7 +236,7 @@ rule head_runs_hub:
     wildcard_constraints:
         model=Among("attention.hub_models"),
     resources:
-        mem_mb=2000,
+        mem_mb=holding(2000),
     params:
         weights=section("attention.hub_models.{model}"),
         settings=section("attention.head_runs"),

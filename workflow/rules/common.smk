@@ -32,22 +32,27 @@ or_exit(params.validate, config, "params.yaml", ROOT)
 
 snakemake_state.prepare_environment(ROOT)
 snakemake_state.limit_memory(workflow)
+snakemake_state.note_rules(workflow, config, ROOT)
 
 MODE = config["mode"]
 if MODE == "exact":
     or_exit(limits.check_processor)
 RESULTS = "results" if MODE == "exact" else "results-fast"
-# Exact jobs are one thread each and run side by side; a fast one takes what there is.
-TRAINING_THREADS = 1 if MODE == "exact" else workflow.cores
+# Exact jobs are one thread each and run side by side; a fast one takes what there is, or its GPU's share of that.
+AT_ONCE = 1 if config["device"] == "cpu" else snakemake_state.limit_gpus(workflow)
+TRAINING_THREADS = 1 if MODE == "exact" else max(1, workflow.cores // AT_ONCE)
 SOURCES = or_exit(codegraph.Sources.read, ROOT)
-or_exit(codegraph.refresh, ROOT, SOURCES)
+if workflow.is_main_process:  # on a node of a cluster, what was planned with stays
+    or_exit(codegraph.refresh, ROOT, SOURCES)
 POSTS = or_exit(inventory.posts, ROOT)
 CHARTS = {(chart.post, chart.name): chart for chart in or_exit(inventory.charts, ROOT, SOURCES)}
 config["captions"] = {f"{post}/{name}": chart.caption for (post, name), chart in CHARTS.items()}  # for the report
 CLAIMS = {post: or_exit(inventory.claims, ROOT, post) for post in POSTS}
 
-# An output that something else changed is made again; Snakemake looks at inputs only.
-snakemake_state.mark_incomplete(receipts.altered(ROOT))
+# An output that something else changed is made again; Snakemake looks at inputs only. Not on a node of a cluster, where
+# it is one that another job has just written.
+if workflow.is_main_process:
+    snakemake_state.mark_incomplete(receipts.altered(ROOT))
 
 
 wildcard_constraints:
@@ -119,8 +124,15 @@ def job(command):
     """The shell text that runs a command of ours as a job: engines/job.py. Whatever is filled in is quoted."""
     # The mode by name: files in data/ are made in both modes, and a rule's text is part of what Snakemake compares.
     runner = "python -m postproof --mode {MODE} --log {log} job"
+    if MODE == "fast" and "--device" in command:  # exact jobs use no GPU, and keep their text
+        runner += " --gpus {resources.gpu}"
     line = f"{runner} --code {{input.code}} --reads {{input}} --makes {{output}} -- {command}"
     return re.sub(r"\{(?!MODE\})([^{}:]+)\}", r"{\1:q}", line)
+
+
+def holding(mb):
+    """`mem_mb` of a rule, for `resources`: the most that a job of it was seen to hold (`peak_mb` in its log)."""
+    return snakemake_state.holding(workflow, mb)
 
 
 def tables(names):
@@ -131,6 +143,7 @@ def tables(names):
 onstart:
     snakemake_state.pass_on_force(workflow.dag_settings)
     snakemake_state.look_when_a_job_ends(workflow)
+    snakemake_state.cancel_left(workflow, ROOT)
     if MODE == "exact":  # the rules of fast mode make nothing in results/
         snakemake_state.remove_stale_runs(workflow.rules, receipts.restorable(ROOT))
 

@@ -253,7 +253,7 @@ rule ablation:
     log:
         f"logs/ablation/{RESULTS}.log",
     resources:
-        mem_mb=2500,
+        mem_mb=holding(2500),
     params:
         sha256=section("llama2.model.sha256"),
         settings=section("llama2.ablation"),

@@ -17,6 +17,7 @@ import json
 import math
 import os
 import resource
+import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from postproof import cli
 from postproof.core import exact, progress
 from postproof.core.errors import EngineError, UsageError
-from postproof.engines import codegraph, receipts, snakemake_state
+from postproof.engines import codegraph, gpus, receipts, slurm, snakemake_state
 
 if TYPE_CHECKING:
     from postproof.engines import dag
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 LIBRARIES = ("torch", "numpy", "pandas", "scipy", "matplotlib", "safetensors", "tokenizers", "gguf", "transformers",
              "numba", "gymnasium", "flask", "werkzeug", "structlog", "returns")  # fmt: skip
 BEGIN, END = "begin", "end"  # events in a job's log, around each attempt
+GPUS = "gpus"  # and which devices it got
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,16 +42,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reads", type=Path, nargs="*", default=[], help="every input file of the job")
     parser.add_argument("--makes", type=Path, nargs="+", required=True, help="every output file of the job")
     by_environment = snakemake_state.ANEW in os.environ
+    parser.add_argument("--gpus", type=int, default=0, help="devices that no other job may have meanwhile")
     parser.add_argument("--anew", action="store_true", default=by_environment, help="run it also where it is known")
     parser.add_argument("line", nargs=argparse.REMAINDER, metavar="-- COMMAND ...")
 
 
 def main(args) -> int:
-    """Raises EngineError when code or inputs are not what was planned, or changed meanwhile."""
+    """Raises EngineError when code, params, rules or inputs are not what was planned, or changed meanwhile."""
     line = args.line[1:] if args.line[:1] == ["--"] else args.line
     if not line:
         raise UsageError("no command to run", remedy="put it after --")
-    note(args.log, BEGIN, command=line, mode=args.mode, makes=[str(path) for path in args.makes], process=os.getpid())
+    makes = [str(path) for path in args.makes]
+    note(args.log, BEGIN, command=line, mode=args.mode, makes=makes, process=os.getpid(), **where())
+    if snakemake_state.rules_changed():
+        raise changed("params.yaml or a rule", Path("params.yaml"))
     reads = [path for path in args.reads if path != args.code]
     code = planned_code(args.code, line[0])
     inputs = {path.as_posix(): receipts.md5_of_input(path) for path in sorted(reads)}
@@ -59,7 +65,10 @@ def main(args) -> int:
         progress.say(f"postproof: {line[0]}: as made before, nothing to compute")
         note(args.log, END, exit_code=0, restored=True)
         return 0
-    exit_code = cli.run(line[0], line[1:], args.mode, args.log, made_of=key)
+    with gpus.held(args.gpus) as devices:
+        if devices:
+            note(args.log, GPUS, devices=devices)
+        exit_code = cli.run(line[0], line[1:], args.mode, args.log, made_of=key)
     if exit_code == 0:
         if planned_code(args.code, line[0]) != code:
             raise changed("code", args.code)
@@ -121,6 +130,12 @@ def peak_mb() -> int:
     """Most memory that this process held at once, in MB: what a rule's `mem_mb` has to cover."""
     unit = 1 if sys.platform == "darwin" else 1024  # getrusage: bytes there, KiB elsewhere
     return math.ceil(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6)
+
+
+def where() -> dict[str, str]:
+    """The machine, and the batch job of SLURM's if it is in one: a number of a process says nothing elsewhere."""
+    batch = slurm.number()
+    return {"host": socket.gethostname()} | ({"slurm_job": batch} if batch else {})
 
 
 def note(log: Path | None, event: str, **what: Any) -> None:

@@ -6,15 +6,21 @@ has that effect: with `rerun-incomplete` (profiles/default) the job runs again.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
-from postproof.core import environment
-from postproof.engines import limits
+from postproof.core import environment, progress
+from postproof.engines import gpus, limits, slurm
 
 ANEW = "POSTPROOF_ANEW"  # set for jobs that are to run although their outputs are known
+# Digests of params and rules: as they were when Snakemake planned, and as it read them anew beside the job.
+PLANNED, READ = "POSTPROOF_PLANNED", "POSTPROOF_READ"
+CLUSTER_MB = 400  # Snakemake is there twice: the first on a node starts the second. Each held 170 MB
 
 
 def mark_incomplete(outputs: Iterable[str], folder: Path = Path(".snakemake")) -> None:
@@ -59,6 +65,41 @@ def prepare_environment(root: Path) -> None:
         os.environ[name] = os.pathsep.join([folder, *filter(None, os.environ.get(name, "").split(os.pathsep))])
 
 
+def note_rules(workflow, config: Mapping[str, Any], root: Path) -> None:
+    """Notes params and rules for the jobs. On a node of a cluster Snakemake reads them anew, hours later maybe.
+
+    What it then runs has to be what it planned: its notes on an output are of the plan. `workflow`: Snakemake's.
+    """
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
+    for file in (root / "Snakefile", *sorted((root / "workflow/rules").glob("*.smk"))):
+        digest.update(file.read_bytes())
+    os.environ.pop(READ, None)
+    os.environ[PLANNED if workflow.is_main_process else READ] = digest.hexdigest()
+
+
+def rules_changed() -> bool:
+    """Whether params or rules are not as planned, in a job."""
+    planned, read = os.environ.get(PLANNED), os.environ.get(READ)
+    return None not in (planned, read) and planned != read
+
+
+def holding(workflow, mb: int) -> Callable[..., int]:
+    """`mem_mb` of a rule whose jobs were seen to hold `mb`: that, and on a cluster what Snakemake needs there.
+
+    At each further attempt as much again. `workflow`: Snakemake's.
+    """
+
+    def mem_mb(wildcards, attempt):
+        return attempt * (mb if is_local(workflow) else mb + CLUSTER_MB)
+
+    return mem_mb
+
+
+def is_local(workflow) -> bool:
+    """Whether jobs are processes of this machine, not of a cluster. `workflow`: Snakemake's."""
+    return workflow.global_resources.get("_nodes").value is None
+
+
 def pass_on_force(settings) -> None:
     """Whoever forces a job wants to see it run, not restored; DVC forces each. `settings`: Snakemake's DAGSettings."""
     if run_by_dvc():
@@ -73,8 +114,18 @@ def look_when_a_job_ends(workflow) -> None:
     Snakemake (9.27) limits how many jobs start in a second, and so looks every second, also where none can start: with
     a hundred jobs ready that is a fifth of a processor.
     """
-    if workflow.global_resources.get("_nodes").value is None:  # a cluster's limit has a purpose
+    if is_local(workflow):  # a cluster's limit has a purpose
         workflow.scheduler.job_rate_limiter = None
+
+
+def cancel_left(workflow, root: Path) -> None:
+    """Cancels batch jobs that a Snakemake left which was killed; asks SLURM only where it was used from this checkout.
+
+    `workflow`: Snakemake's.
+    """
+    left = slurm.cancel_left(root) if not is_local(workflow) or slurm.LOGS.is_dir() else []
+    if left:
+        progress.say(f"postproof: cancelled what a Snakemake that was killed had left: SLURM jobs {', '.join(left)}")
 
 
 def limit_memory(workflow) -> None:
@@ -82,9 +133,22 @@ def limit_memory(workflow) -> None:
 
     A job that needs more than there is runs alone. Jobs of a cluster are its scheduler's. `workflow`: Snakemake's.
     """
-    is_local = workflow.global_resources.get("_nodes").value is None
-    if is_local and workflow.global_resources.get("mem_mb").value is None:
+    if is_local(workflow) and workflow.global_resources.get("mem_mb").value is None:
         workflow.register_resource("mem_mb", limits.memory_mb())
+
+
+def limit_gpus(workflow) -> int:
+    """No more jobs run at once than there are GPUs for, unless --resources says a limit; without any, one at a time.
+
+    How many that is. Jobs of a cluster are its scheduler's: one to a node's Snakemake. `workflow`: Snakemake's.
+    """
+    if not is_local(workflow):
+        return 1
+    limit = workflow.global_resources.get("gpu").value
+    if limit is None:
+        limit = len(gpus.devices())
+        workflow.register_resource("gpu", max(1, limit))
+    return max(1, limit)
 
 
 def run_by_dvc() -> bool:

@@ -6,7 +6,7 @@
 
 An attempt of a job stands in its log as a line of JSON when it begins and one when it ends (job.py); a failure is one
 line more (errors.py). Snakemake empties the log when a job starts anew. An attempt that began, and neither ended nor
-runs, was ended from outside: killed for its memory, say.
+runs, was ended from outside: killed for its memory, say. Of one on another machine, SLURM knows whether it runs.
 """
 
 from __future__ import annotations
@@ -14,17 +14,19 @@ from __future__ import annotations
 import dataclasses
 import json
 import shlex
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from postproof.core import errors, files
 from postproof.core.errors import EngineError, PostproofError, UsageError
-from postproof.engines import lockfile
+from postproof.engines import lockfile, slurm
 from postproof.engines.job import BEGIN, END
 
 LOGS = Path("logs")
 KILLED = "ended from outside, without a word: killed (out of memory?), interrupted, or the machine went down"
+UNKNOWN = "began on {host} and has not ended, as far as its log says; SLURM does not answer here"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +48,16 @@ class Attempt:
 
     @property
     def is_running(self) -> bool:
-        return not (self.failure or self.end) and files.is_running(str(self.begin["process"]))
+        if self.failure or self.end:
+            return False
+        if self.is_elsewhere:
+            return bool(slurm.is_running(self.begin["slurm_job"]))
+        return files.is_running(str(self.begin["process"]))
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it ran on another machine, where a process's number says nothing here."""
+        return self.begin.get("slurm_job") is not None and self.begin["host"] != socket.gethostname()
 
     @property
     def failed(self) -> bool:
@@ -70,7 +81,8 @@ def main(args) -> None:
         print("\n".join(exit_codes()))
         return
     stages = stage_by_output(Path.cwd())
-    last = [found[-1] for log in sorted(LOGS.rglob("*.log")) if (found := attempts(log))]
+    logs = [log for log in sorted(LOGS.rglob("*.log")) if not log.is_relative_to(slurm.LOGS)]
+    last = [found[-1] for log in logs if (found := attempts(log))]
     if args.job:
         last = [each for each in last if is_meant(args.job, each, stages)]
         if not last:
@@ -146,7 +158,11 @@ def is_meant(name: str, attempt: Attempt, stages: dict[str, str]) -> bool:
 def summary(attempt: Attempt) -> str:
     if attempt.failure:
         return f"{attempt.failure['family']} error, {attempt.failure['message']}"
-    return f"ended with exit code {attempt.end['exit_code']}" if attempt.end else KILLED
+    if attempt.end:
+        return f"ended with exit code {attempt.end['exit_code']}"
+    if attempt.is_elsewhere and slurm.is_running(attempt.begin["slurm_job"]) is None:
+        return UNKNOWN.format(host=attempt.begin["host"])
+    return KILLED
 
 
 def told(attempt: Attempt, stages: dict[str, str], with_trace: bool) -> str:
@@ -156,6 +172,9 @@ def told(attempt: Attempt, stages: dict[str, str], with_trace: bool) -> str:
     lines = [attempt.output, f"  failed at {attempt.time}{code}, rule {attempt.rule}", f"  {summary(attempt)}"]
     lines += [f"    {key.replace('_', ' ')}: {value}" for key, value in failure.get("context", {}).items()]
     lines += [f"    cause: {cause}" for cause in failure.get("causes", [])]
+    if begin.get("slurm_job"):
+        lines.append(f"  SLURM job {begin['slurm_job']} on {begin['host']}")
+        lines += [f"    {line}" for line in slurm.told(begin["slurm_job"])]
     if failure.get("remedy"):
         lines.append(f"  what to do: {failure['remedy']}")
     mode = [] if begin["mode"] == "exact" else ["--config", f"mode={begin['mode']}"]
