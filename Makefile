@@ -14,7 +14,7 @@ unexport PIP_TARGET PIP_PREFIX PIP_ROOT
 # Fixed, since a container may show more cores than it has; each worker builds a small copy of the project for itself.
 TWO_AT_A_TIME := --numprocesses 2 --dist worksteal
 
-.PHONY: all help setup test test-slow test-pages test-cpus test-all lint claims diff why readme site plan history verify held verify-recorded bench measure push pull sync record crate deps report clean
+.PHONY: all help setup slurm test test-slow test-pages test-cpus test-slurm test-all lint claims diff why readme site plan history verify held verify-recorded bench measure push pull sync record crate deps report clean
 .DEFAULT_GOAL := all
 
 all: setup ## set up .venv, rebuild what has not been built or restored here, compare with the committed artefacts
@@ -38,23 +38,34 @@ setup: .venv/ready ## make .venv with the pinned packages
 	pip install --quiet --requirement requirements-hub.lock --requirement requirements-remotes.lock
 	touch $@
 
+.venv/slurm: .venv/ready requirements-slurm.lock
+	pip install --quiet --requirement requirements-slurm.lock
+	touch $@
+
 # Their pins do not go with ours, so they have an environment of their own.
 .venv/checkers/ready: .venv/ready requirements-checkers.lock
 	$(PYTHON) -m venv .venv/checkers
 	.venv/checkers/bin/pip install --quiet --requirement requirements-checkers.lock
 	touch $@
 
+slurm: .venv/slurm ## rebuild as `make` does, with each job a batch job of the SLURM cluster here
+	snakemake --profile profiles/slurm --quiet rules
+	@postproof verify --here || [ $$? -eq 1 ]
+
 test: .venv/hub ## set up and run the tests (minutes); slow and GPU ones are left out
-	pytest $(TWO_AT_A_TIME) -m "not slow and not gpu and not pages and not cpus"
+	pytest $(TWO_AT_A_TIME) -m "not slow and not gpu and not pages and not cpus and not slurm"
 
 test-slow: .venv/hub .venv/checkers/ready ## the slow ones
-	pytest $(TWO_AT_A_TIME) -m "slow and not gpu"
+	pytest $(TWO_AT_A_TIME) -m "slow and not gpu and not slurm"
 
 test-pages: .venv/hub ## the pages in a real browser (needs chromium; skipped without)
 	pytest $(TWO_AT_A_TIME) -m pages
 
 test-cpus: .venv/hub ## on other processors, emulated (needs qemu-user; skipped without)
 	pytest $(TWO_AT_A_TIME) tests/workflow/test_processors.py
+
+test-slurm: .venv/hub .venv/slurm ## through a real SLURM of one node (needs slurm-wlm; skipped without); SMALL=yes: two of them
+	pytest $(TWO_AT_A_TIME) -m "slurm$(if $(SMALL), and not slow)"
 
 test-all: .venv/hub ## faults at each site of a system call (hours); writes docs/reliability.md
 	POSTPROOF_ALL_FAULTS=yes pytest $(TWO_AT_A_TIME) -m "not gpu" --reliability tests/faults
