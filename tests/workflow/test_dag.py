@@ -10,7 +10,7 @@ from workflow_helpers import ROOT
 
 STAGE_OF_FLOW = ["data/raw", "data/prepared", "results/{post}/runs", "results/{post}/metrics", "results/{post}/figures"]
 SITE = len(STAGE_OF_FLOW) + 1  # the pages, after the posts' own
-TEMPLATES = "src/postproof/site/templates/"
+OF_PAGES = ("src/postproof/site/templates/", "docs/", "data/history/", "data/readings/")  # read by pages alone
 FACTS = (
     "data/requirements/",
     "data/texts/",
@@ -55,7 +55,7 @@ def test_a_rule_reads_only_the_stage_before_it(jobs):
             if path.startswith("data/measured/"):
                 assert ranks <= {4, SITE}, f"{job.rule.name} reads {path}: measurements are for figures"
             elif rank(path) is None:
-                assert path.startswith((*FACTS, *((TEMPLATES, "docs/") if ranks == {SITE} else ()))), path
+                assert path.startswith((*FACTS, *(OF_PAGES if ranks == {SITE} else ()))), path
             else:
                 before = ranks == {rank(path) + 1}
                 within_raw = ranks == {rank(path)} == {0}  # the text is extracted from the wheel
