@@ -1,8 +1,7 @@
 """The same bytes on other processors, emulated: needs qemu-user (Debian: apt-get install qemu-user).
 
 An emulator is some fifty times slower and takes most of a minute to import torch, so each processor is one process that
-runs one command after the other, the same way as a process on this machine's own. One of the processors is among the
-slow tests; `make test-cpus` takes all.
+runs one command after the other, the same way as a process on this machine's own: ten minutes each, `make test-cpus`.
 """
 
 import importlib
@@ -130,9 +129,8 @@ def qemu() -> str:
 
 
 @pytest.mark.timeout(3000)
-@pytest.mark.parametrize(
-    "processor", [pytest.param("Haswell", marks=pytest.mark.slow), pytest.param("EPYC", marks=pytest.mark.cpus)]
-)
+@pytest.mark.cpus
+@pytest.mark.parametrize("processor", ["Haswell", "EPYC"])
 def test_an_emulated_processor_gives_the_same_bytes(tmp_path, corpus, qemu, processor):
     places = {"here": [], processor: [qemu, "-cpu", processor]}
     with ThreadPoolExecutor() as at_once:  # each waits for a process of its own
