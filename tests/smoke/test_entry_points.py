@@ -13,7 +13,8 @@ from postproof.claims import readme, show
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = ["README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
 SUFFIXES = "csv|json|lock|md|png|py|rst|smk|svg|toml|txt|yaml"
-MADE = ("build/", "logs/", "results-fast/", "results/site/", "data/raw/", "data/prepared/")  # not there before a build
+# Not there before a build.
+MADE = ("build/", "logs/", "results-fast/", "results/site/", "data/raw/", "data/prepared/", ".postproof/")
 
 
 @pytest.mark.parametrize("command", sorted(cli.commands()))

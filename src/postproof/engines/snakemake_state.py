@@ -71,7 +71,7 @@ def note_rules(workflow, config: Mapping[str, Any], root: Path) -> None:
     What it then runs has to be what it planned: its notes on an output are of the plan. `workflow`: Snakemake's.
     """
     digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
-    for file in (root / "Snakefile", *sorted((root / "workflow/rules").glob("*.smk"))):
+    for file in (root / "Snakefile", *sorted((root / "workflow/rules").glob("[!.]*.smk"))):
         digest.update(file.read_bytes())
     os.environ.pop(READ, None)
     os.environ[PLANNED if workflow.is_main_process else READ] = digest.hexdigest()
