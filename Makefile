@@ -100,8 +100,8 @@ plan: setup ## which jobs Snakemake and DVC would run now
 history: setup ## write down what Git says of claims and charts: when rules were fixed, when verdicts and charts changed
 	postproof history
 
-verify: setup ## rebuild from nothing in a temporary clone and compare every artefact with dvc.lock
-	postproof verify
+verify: setup ## rebuild from nothing in a temporary clone, compare every artefact with dvc.lock; RECORD=yes: for the pages
+	postproof verify $(if $(RECORD),--record)
 
 held: setup ## put the inputs that are not ours to ship in place: from POSTPROOF_HELD=FOLDER, or the hub
 	postproof held
