@@ -3,20 +3,17 @@
 Every agent draws its own numbers here, a normal and a uniform one for each step, as if it were alone: in the jobs
 agents share them, to be compared on the same problems, and draws weigh less.
 
-All ways run in this process and thread in turn, so that a busy neighbour meets all; a figure is the median of the
-ratios of the turns. Loops over fewer problems are scaled up. What numba costs at first use is timed in processes of
-their own.
+All ways run in this process and thread in turn. Loops over fewer problems are scaled up. What numba costs at first use
+is timed in processes of their own.
 """
 
 from __future__ import annotations
 
-import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from postproof.benchmarks.runner import Row
+from postproof.benchmarks.runner import Row, in_turns, ratios
 
 ARMS, PROBLEMS, STEPS = 10, 2000, 1000
 EPSILONS = (0.0, 0.01, 0.1)
@@ -36,13 +33,13 @@ print(imported - start, time.perf_counter() - imported)
 
 def rows() -> Iterator[Row]:
     """Targets: 2.5 times the draws at most; 300 times faster than a loop that does each step with NumPy."""
-    ratios = median_ratios({"play": play, "draws": draws, "plain": plain_loop, "numpy": numpy_loop}, over="play")
+    seconds = in_turns({"play": play, "draws": draws, "plain": plain_loop, "numpy": numpy_loop}, TURNS)
     few = LOOPED_PROBLEMS / PROBLEMS
-    yield Row("bandits_over_draws", 1 / ratios["draws"], 2.5, "1")
-    yield Row("bandits_over_numpy_loop", few / ratios["numpy"], 1 / 300, "1")
+    yield Row.of("bandits_over_draws", ratios(seconds["play"], seconds["draws"]), 2.5)
+    yield Row.of("bandits_over_numpy_loop", ratios(seconds["play"], seconds["numpy"], few), 1 / 300)
     # The classes that are there to be read: lists of floats, and numbers that were drawn before.
-    yield Row("bandits_over_plain_loop", few / ratios["plain"], 1 / 30, "1")
-    yield Row("numba_first_use_seconds", first_use(), 5, "s")
+    yield Row.of("bandits_over_plain_loop", ratios(seconds["play"], seconds["plain"], few), 1 / 30)
+    yield Row.of("numba_first_use_seconds", first_use(), 5, "s")
 
 
 def problems(count: int):
@@ -107,25 +104,10 @@ def numpy_loop() -> None:
                 best_T[t] += arm == best
 
 
-def median_ratios(ways: dict[str, Callable[[], None]], over: str) -> dict[str, float]:
-    """Of each way's time to that of `over` in the same turn, after one turn that is not timed."""
-    ratios: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(1 + TURNS):
-        seconds = {}
-        for name, way in ways.items():
-            start = time.perf_counter()
-            way()
-            seconds[name] = time.perf_counter() - start
-        if turn:
-            for name in ways:
-                ratios[name].append(seconds[name] / seconds[over])
-    return {name: statistics.median(values) for name, values in ratios.items()}
-
-
-def first_use() -> float:
+def first_use() -> list[float]:
     """Seconds to import the loops and compile one, in a new process; all but its start."""
     seconds = []
     for _ in range(STARTS):
         ran = subprocess.run([sys.executable, "-c", FIRST_USE], check=True, capture_output=True, text=True)
         seconds.append(sum(map(float, ran.stdout.split())))
-    return statistics.median(seconds)
+    return seconds

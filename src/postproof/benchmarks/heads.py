@@ -5,11 +5,9 @@ Both take random causal attention of the size that a layer of the default model 
 
 from __future__ import annotations
 
-import statistics
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from postproof.benchmarks.runner import Row
+from postproof.benchmarks.runner import Row, in_turns, ratios
 
 SENTENCES, HEADS, POSITIONS, REACH = 100, 9, 64, 2
 LOOPED_SENTENCES = 5  # a loop's time is proportional to them
@@ -31,11 +29,11 @@ def rows() -> Iterator[Row]:
             "arrays": lambda: row_statistics.by_head(weights_BHTT, lengths_B, REACH, padding_hidden=True),
             "loop": lambda: by_loop(few_BHTT.numpy(), few_B, REACH, padding_hidden=True),
         }
-        seconds = median_seconds(ways)
+        seconds = in_turns(ways, TURNS)
     finally:
         torch.set_num_threads(threads)
-    per_sentence = seconds["arrays"] / SENTENCES, seconds["loop"] / LOOPED_SENTENCES
-    yield Row("head_statistics_speedup", per_sentence[0] / per_sentence[1], 1 / 15, "1")
+    per_sentence = LOOPED_SENTENCES / SENTENCES
+    yield Row.of("head_statistics_speedup", ratios(seconds["arrays"], seconds["loop"], per_sentence), 1 / 15)
 
 
 def attention(sentences: int, heads: int, positions: int):
@@ -73,15 +71,3 @@ def by_loop(weights_BHTT, lengths_B, reach: int, padding_hidden: bool) -> dict:
             for name, values in found.items():
                 means[name][sentence, head] = np.mean(values) if values else 0.0
     return means
-
-
-def median_seconds(ways: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Of each way, timed in turn after one run that is not timed."""
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(1 + TURNS):
-        for name, way in ways.items():
-            start = time.perf_counter()
-            way()
-            if turn:
-                seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(times) for name, times in seconds.items()}

@@ -11,27 +11,28 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-from postproof.benchmarks.runner import Row
+from postproof.benchmarks.runner import Row, in_turns, ratios
 from postproof.benchmarks.steps import say_left_out
 from postproof.core import exact
 from postproof.core.errors import EngineError
 
 PROMPT_TOKENS = 64
+TURNS = 20
 NAMES = {phase: f"llama_{phase}_over_transformers_1t" for phase in ("prefill", "decode")}
 
 
 def rows() -> Iterator[Row]:
     """Ratios, left out without the model or transformers. If ours were slower, a user had no reason to take it."""
-    medians = median_seconds()
-    if reason := medians.get("left_out"):
+    seconds = seconds_by_turn()
+    if reason := seconds.get("left_out"):
         say_left_out(", ".join(NAMES.values()), reason)
         return
     for phase, name in NAMES.items():
-        yield Row(name, medians[phase]["ours"] / medians[phase]["transformers"], 1, "1")
+        yield Row.of(name, ratios(seconds[phase]["ours"], seconds[phase]["transformers"]), 1)
 
 
-def median_seconds() -> dict:
-    """Seconds by phase and implementation; or `left_out`, the reason why there are none.
+def seconds_by_turn() -> dict:
+    """Seconds by phase, implementation and turn; or `left_out`, the reason why there are none.
 
     Threads and pins have to be in the environment before NumPy and torch are imported, so a process of its own takes
     them. Raises EngineError when it fails; what went wrong stands on standard error by then.
@@ -62,7 +63,7 @@ def main(args) -> None:
     except Unavailable as error:
         print(json.dumps({"left_out": error.message}))
         return
-    medians = {phase: {} for phase in NAMES}
-    for (name, phase, _), result in llama_speed.timings(ours, theirs, prompts, [PROMPT_TOKENS], device).items():
-        medians[phase][name] = result["median_seconds"]
-    print(json.dumps(medians))
+    seconds = {}
+    for phase, made in llama_speed.makers(ours, theirs, prompts, PROMPT_TOKENS).items():
+        seconds[phase] = in_turns({name: make() for name, make in made.items()}, TURNS, untimed=2)
+    print(json.dumps(seconds))

@@ -5,12 +5,10 @@ Both get the same transitions, sparse, and stop when v is known to the same tole
 
 from __future__ import annotations
 
-import statistics
-import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 
-from postproof.benchmarks.runner import Row
+from postproof.benchmarks.runner import Row, in_turns, ratios
 
 SIDES = (10, 32, 100, 316, 1000)  # cells in a row: 10^2, 10^3 ... 10^6 states
 GAMMA, TOLERANCE = 0.9, 1e-6
@@ -23,8 +21,8 @@ def rows() -> Iterator[Row]:
         ways = {name: solver(name, side) for name in WAYS}
         seconds, peaks = measured(ways, TURNS[side])
         states = side * side
-        yield Row(f"mdp_seconds_{states}_states", seconds["ours"] / seconds["quantecon"], 1, "1")
-        yield Row(f"mdp_peak_bytes_{states}_states", peaks["ours"] / peaks["quantecon"], 1.05, "1")
+        yield Row.of(f"mdp_seconds_{states}_states", ratios(seconds["ours"], seconds["quantecon"]), 1)
+        yield Row.of(f"mdp_peak_bytes_{states}_states", [peaks["ours"] / peaks["quantecon"]], 1.05)
 
 
 def solver(name: str, side: int) -> Callable[[], object]:
@@ -51,18 +49,12 @@ def solver(name: str, side: int) -> Callable[[], object]:
     return lambda: process.solve(method="value_iteration", epsilon=2 * TOLERANCE, max_iter=10_000)
 
 
-def measured(ways: dict[str, Callable[[], object]], turns: int) -> tuple[dict[str, float], dict[str, int]]:
-    """Median seconds of each way, timed in turn; and the most memory that it took at once in a run before these."""
+def measured(ways: dict[str, Callable[[], object]], turns: int) -> tuple[dict[str, list[float]], dict[str, int]]:
+    """Seconds of each way by turn; and the most memory that it took at once in a run before these."""
     peaks = {}
     for name, way in ways.items():
         tracemalloc.start()
         way()
         peaks[name] = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(turns):
-        for name, way in ways.items():
-            start = time.perf_counter()
-            way()
-            seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(times) for name, times in seconds.items()}, peaks
+    return in_turns(ways, turns, untimed=0), peaks

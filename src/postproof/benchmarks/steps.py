@@ -1,8 +1,8 @@
 """Time of a training step: MoE against dense, against other ways to compute the same, and against a product's rate.
 
 Each variant runs in a process of its own, as it trains; all of them are alive at once and are timed in turn, a few
-steps at a time, so that a busy neighbour or another clock rate meets all. A figure is a ratio of medians, and means
-something on a machine that does nothing else.
+steps at a time, so that a busy neighbour or another clock rate meets all. A figure is the median of the turns' ratios,
+and means something on a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from postproof.benchmarks.runner import Row
+from postproof.benchmarks.runner import Row, ratios
 from postproof.core import exact
 from postproof.core.errors import EngineError
 
-TURNS = 5
+TURNS = 9
 UNTIMED, TIMED = 1, 3  # steps of a turn: the first one finds the caches full of another variant's weights
 PRODUCT_N = 2048  # 17 GFLOPs, as many as a dense step; larger products are no faster
 
@@ -49,46 +49,44 @@ def rows() -> Iterator[Row]:
     other ways to compute the mixture: there all of them use torch's own products, where in exact mode ours alone would
     have the faster ones of linalg.py.
     """
-    seconds, left_out = median_seconds(ALL)
+    seconds, left_out = seconds_by_turn(ALL)
 
-    def ratio(mode: str, threads: int, name: str, other: str) -> float:
-        return seconds[Variant(mode, threads, name)] / seconds[Variant(mode, threads, other)]
+    def ratio(mode: str, threads: int, name: str, other: str, factor: float = 1) -> list[float]:
+        return ratios(seconds[Variant(mode, threads, name)], seconds[Variant(mode, threads, other)], factor)
 
     # A step of MoE does 0.47 of the dense one's FLOPs. What both have besides products (softmax, norms), dispatch and
     # smaller products may add a third and a bit to that.
-    yield Row("moe_step_over_dense_1t", ratio("exact", 1, "ours", "dense"), 0.65, "1")
-    yield Row("moe_step_over_dense_1t_fast_mode", ratio("fast", 1, "ours", "dense"), 0.70, "1")
+    yield Row.of("moe_step_over_dense_1t", ratio("exact", 1, "ours", "dense"), 0.65)
+    yield Row.of("moe_step_over_dense_1t_fast_mode", ratio("fast", 1, "ours", "dense"), 0.70)
     # The race without its evaluations. The target is the one above, for 25 steps against 12.
     steps = steps_within_budget()
-    moe_seconds, dense_seconds = (
-        steps[arm] * seconds[Variant("exact", 1, name)] for arm, name in [("moe", "ours"), ("dense", "dense")]
-    )
-    yield Row("moe_wall_at_equal_flops_1t", moe_seconds / dense_seconds, 1.35, "1")
+    at_equal_flops = ratio("exact", 1, "ours", "dense", steps["moe"] / steps["dense"])
+    yield Row.of("moe_wall_at_equal_flops_1t", at_equal_flops, 1.35)
     # Sorting has to be worth it against a mask for each slot and expert.
-    yield Row("moe_step_over_loop_1t", ratio("fast", 1, "ours", "loop"), 1, "1")
+    yield Row.of("moe_step_over_loop_1t", ratio("fast", 1, "ours", "loop"), 1)
     # Against the faster of its two ways. It has no biases, in the router or the experts, so it does a little less.
     missing = [left_out[theirs] for name in TRANSFORMERS if (theirs := Variant("fast", 1, name)) in left_out]
     if missing:
         say_left_out("moe_step_over_transformers_1t", missing[0])
     else:
-        against_faster = max(ratio("fast", 1, "ours", name) for name in TRANSFORMERS)
-        yield Row("moe_step_over_transformers_1t", against_faster, 1, "1")
+        against_faster = max((ratio("fast", 1, "ours", name) for name in TRANSFORMERS), key=statistics.median)
+        yield Row.of("moe_step_over_transformers_1t", against_faster, 1)
     if cores() < 2:
         say_left_out("moe_step_over_dense_2t, moe_step_over_loop_2t", "this process may use one core only")
     else:
-        yield Row("moe_step_over_dense_2t", ratio("fast", 2, "ours", "dense"), 0.65, "1")
-        yield Row("moe_step_over_loop_2t", ratio("fast", 2, "ours", "loop"), 1, "1")
+        yield Row.of("moe_step_over_dense_2t", ratio("fast", 2, "ours", "dense"), 0.65)
+        yield Row.of("moe_step_over_loop_2t", ratio("fast", 2, "ours", "loop"), 1)
     # No target is known; this asks for two thirds of a large product's rate. Attention's products of 96 x 32 reach half
     # of it, and what is not counted (softmax, mask, norms, activations, head, optimiser) takes a fifth of the step.
-    at_peak = counted_flops("dense") / (2 * PRODUCT_N**3) * seconds[Variant("exact", 1, "product")]
-    yield Row("dense_step_over_gemm_peak_1t", seconds[Variant("exact", 1, "dense")] / at_peak, 1.5, "1")
+    products = counted_flops("dense") / (2 * PRODUCT_N**3)
+    yield Row.of("dense_step_over_gemm_peak_1t", ratio("exact", 1, "dense", "product", 1 / products), 1.5)
     # What the same bytes on every processor may cost.
-    exact_dense, fast_dense = (seconds[Variant(mode, 1, "dense")] for mode in ("exact", "fast"))
-    yield Row("exact_over_fast_dense_step_1t", exact_dense / fast_dense, 1.5, "1")
+    both = (seconds[Variant(mode, 1, "dense")] for mode in ("exact", "fast"))
+    yield Row.of("exact_over_fast_dense_step_1t", ratios(*both), 1.5)
 
 
-def median_seconds(variants: list[Variant]) -> tuple[dict[Variant, float], dict[Variant, str]]:
-    """Median seconds of a step by variant; and of those that this machine cannot run, the reason."""
+def seconds_by_turn(variants: list[Variant]) -> tuple[dict[Variant, list[float]], dict[Variant, str]]:
+    """Seconds of a step by variant, the median of each turn; and of those that this machine cannot run, the reason."""
     seconds: dict[Variant, list[float]] = {}
     left_out: dict[Variant, str] = {}
     with contextlib.ExitStack() as stack:
@@ -100,8 +98,8 @@ def median_seconds(variants: list[Variant]) -> tuple[dict[Variant, float], dict[
                 seconds[variant] = []
         for _ in range(TURNS):
             for variant in seconds:
-                seconds[variant] += workers[variant].turn()
-    return {variant: statistics.median(times) for variant, times in seconds.items()}, left_out
+                seconds[variant].append(statistics.median(workers[variant].turn()))
+    return seconds, left_out
 
 
 class Worker(subprocess.Popen):

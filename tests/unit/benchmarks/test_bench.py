@@ -37,9 +37,11 @@ def measured(monkeypatch):
     """Rows by name, from the seconds above as if they had been measured on a machine with so many cores."""
 
     def rows(left_out=(), cores=2):
-        seconds = {variant: value for variant, value in SECONDS.items() if variant not in left_out}
+        turns = {
+            variant: [value, 2 * value, 3 * value] for variant, value in SECONDS.items() if variant not in left_out
+        }
         reasons = {variant: "not installed" for variant in left_out}
-        monkeypatch.setattr(steps, "median_seconds", lambda variants: (seconds, reasons))
+        monkeypatch.setattr(steps, "seconds_by_turn", lambda variants: (turns, reasons))
         monkeypatch.setattr(steps, "cores", lambda: cores)
         return {row.name: row for row in steps.rows()}
 
@@ -79,6 +81,28 @@ def test_on_one_core_the_rows_for_two_threads_are_left_out(measured, capsys):
     everything, rows = measured(), measured(cores=1)
     assert set(everything) - set(rows) == {"moe_step_over_dense_2t", "moe_step_over_loop_2t"}
     assert "one core" in capsys.readouterr().out
+
+
+def test_ratios_are_of_the_same_turn_so_that_what_slows_a_whole_turn_does_not_count():
+    a, b = [0.1, 0.4, 0.2], [0.2, 0.8, 0.4]
+    row = runner.Row.of("half", runner.ratios(a, b), target=0.5)
+    assert (row.low, row.value, row.high, row.turns) == (0.5, 0.5, 0.5, 3)
+
+
+@pytest.mark.parametrize(("target", "outcome"), [(4, "met"), (3, "on the line"), (1.5, "missed")])
+def test_a_target_within_the_spread_is_neither_met_nor_missed(target, outcome):
+    """So no row says met on one day and missed on the next because of a busy neighbour."""
+    row = runner.Row.of("some", [1, 2, 3, 4, 5], target)
+    assert (row.low, row.value, row.high) == (2, 3, 4)
+    assert row.outcome == outcome
+    assert runner.Row.of("one", [2.0], 2).outcome == "met"
+
+
+def test_ways_take_turns_and_the_first_turns_do_not_count(monkeypatch):
+    ran, clock = [], iter(range(100))
+    monkeypatch.setattr(runner.time, "perf_counter", lambda: next(clock))
+    seconds = runner.in_turns({name: lambda name=name: ran.append(name) for name in "ab"}, turns=2, untimed=1)
+    assert "".join(ran) == "ababab" and seconds == {"a": [1, 1], "b": [1, 1]}
 
 
 @pytest.fixture

@@ -153,14 +153,14 @@ def test_a_table_that_breaks_an_identity_is_not_drawn(change, identity, tmp_path
 
 
 def test_the_bench_rows_are_ours_over_transformers(monkeypatch, capsys):
-    medians = {"prefill": {"ours": 0.3, "transformers": 0.4}, "decode": {"ours": 0.05, "transformers": 0.02}}
-    monkeypatch.setattr(bench_llama, "median_seconds", lambda: medians)
+    turns = {"prefill": {"ours": [0.3], "transformers": [0.4]}, "decode": {"ours": [0.05], "transformers": [0.02]}}
+    monkeypatch.setattr(bench_llama, "seconds_by_turn", lambda: turns)
     rows = {row.name: (row.value, row.target, row.unit) for row in bench_llama.rows()}
     assert rows == {
         "llama_prefill_over_transformers_1t": (pytest.approx(0.75), 1, "1"),
         "llama_decode_over_transformers_1t": (pytest.approx(2.5), 1, "1"),
     }
-    monkeypatch.setattr(bench_llama, "median_seconds", lambda: {"left_out": "not installed"})
+    monkeypatch.setattr(bench_llama, "seconds_by_turn", lambda: {"left_out": "not installed"})
     assert list(bench_llama.rows()) == []
     assert "left out, not installed" in capsys.readouterr().out
 
@@ -176,11 +176,12 @@ def test_without_the_model_the_bench_says_how_to_get_it(tmp_path, monkeypatch, c
 def test_the_benchs_process_times_both_and_prints_json(models, monkeypatch, capsys):
     monkeypatch.setattr(llama_speed, "real_models", lambda device: models)
     assert cli.main(["benchmarks.llama"]) == 0
-    medians = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert {phase: set(of_phase) for phase, of_phase in medians.items()} == {
+    seconds = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert {phase: set(of_phase) for phase, of_phase in seconds.items()} == {
         phase: {"ours", "transformers"} for phase in ("prefill", "decode")
     }
-    assert all(seconds > 0 for of_phase in medians.values() for seconds in of_phase.values())
+    turns = [turns for of_phase in seconds.values() for turns in of_phase.values()]
+    assert all(len(each) == bench_llama.TURNS and min(each) > 0 for each in turns)
 
 
 def test_the_benchs_process_has_one_thread_and_none_of_this_process_pins(monkeypatch):
@@ -192,11 +193,11 @@ def test_the_benchs_process_has_one_thread_and_none_of_this_process_pins(monkeyp
 
     monkeypatch.setattr(bench_llama.subprocess, "run", run)
     assert exact.pinned(), "the pins have to be there for this test to say something"
-    assert bench_llama.median_seconds() == {"a": 1}
+    assert bench_llama.seconds_by_turn() == {"a": 1}
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     assert {name: value for name, value in given["env"].items() if name in exact.ENVIRONMENT} == dict.fromkeys(
         names, "1"
     )
     given["code"] = 1
     with pytest.raises(EngineError, match="could not be timed"):
-        bench_llama.median_seconds()
+        bench_llama.seconds_by_turn()

@@ -10,6 +10,7 @@ greedily with its own `generate`. --tiny: a small random Llama, and random promp
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import pandas as pd
@@ -152,17 +153,23 @@ def greedy(theirs: nn.Module, ids_1T: Tensor, steps: int) -> Tensor:
 
 def timings(ours: Llama, theirs: nn.Module, prompts: list[Tensor], lengths, device: torch.device) -> dict:
     """Results by (implementation, phase, prompt tokens); the two implementations of a phase take turns."""
-    text_1T = torch.cat(prompts, dim=1)
     budget, results = Budget(BUDGET_SECONDS), {}
     for length in lengths:
-        ids_1P = text_1T.repeat(1, -(-length // text_1T.shape[1]))[:, :length]
-        for phase, make in {"prefill": prefill, "decode": decode}.items():
-            makers = {
-                (name, phase, length): lambda model=model, make=make, ids_1P=ids_1P: make(model, ids_1P)
-                for name, model in zip(IMPLEMENTATIONS, (Ours(ours), Theirs(theirs)))
-            }
-            results |= side_by_side(makers, device, budget, repeats=20, warm_up=2, limit_seconds=15)
+        for phase, made in makers(ours, theirs, prompts, length).items():
+            labelled = {(name, phase, length): make for name, make in made.items()}
+            results |= side_by_side(labelled, device, budget, repeats=20, warm_up=2, limit_seconds=15)
     return results
+
+
+def makers(ours: Llama, theirs: nn.Module, prompts: list[Tensor], length: int) -> dict[str, dict[str, Callable]]:
+    """By phase and implementation, what makes the call to time: on the prompts in a row, so many tokens of them."""
+    text_1T = torch.cat(prompts, dim=1)
+    ids_1P = text_1T.repeat(1, -(-length // text_1T.shape[1]))[:, :length]
+    models = dict(zip(IMPLEMENTATIONS, (Ours(ours), Theirs(theirs))))
+    return {
+        phase: {name: functools.partial(make, model, ids_1P) for name, model in models.items()}
+        for phase, make in {"prefill": prefill, "decode": decode}.items()
+    }
 
 
 class Ours:
