@@ -64,11 +64,11 @@ def refuse_damaged(root: Path) -> None:
         )
 
 
-MODULES = {"dvc": "postproof.engines.dvc_command", "snakemake": "snakemake"}
+MODULES = {"dvc": "postproof.engines.dvc_command", "snakemake": "snakemake", "postproof": "postproof"}
 
 
 def run(program: str, *arguments: str) -> str:
-    """Standard output of one of the engines, started as a module of this Python.
+    """Standard output of one of the engines, or of ours, started as a module of this Python.
 
     Raises EngineError when it fails, with the errors that it named, or else the end of what it said.
     """

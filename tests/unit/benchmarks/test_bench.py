@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from postproof import cli
-from postproof.benchmarks import runner, steps
+from postproof.benchmarks import nothing_to_do, runner, steps
 from postproof.benchmarks.steps import Variant
 from postproof.core import exact
 from postproof.core.errors import EngineError, UsageError
@@ -167,6 +167,13 @@ def test_a_worker_that_fails_is_an_error_and_one_that_cannot_is_a_reason(monkeyp
     monkeypatch.setitem(sys.modules, "transformers", None)  # as if it were not installed
     assert cli.main(["benchmarks.steps", "transformers"]) == 0
     assert capsys.readouterr().out == '"transformers, or its Mixtral block, is not installed"\n'
+
+
+@pytest.mark.parametrize("program", ["snakemake", "dvc", "postproof"])
+def test_what_a_user_waits_for_is_the_real_command(program, monkeypatch):
+    monkeypatch.setattr(nothing_to_do, "REPEATS", 1)
+    [seconds] = nothing_to_do.seconds(program, "--help")
+    assert 0 < seconds < 60
 
 
 def test_every_module_of_benchmarks_has_rows_and_others_are_refused():
