@@ -43,6 +43,7 @@ def assert_explains(message: str, *words: str) -> None:
 # --- every kind of slip, through the check itself --------------------------------------------------------------------
 
 HEAD, HEADS = "llama2.head", "attention.heads"
+ON_GPU = "mixtral.full.on_gpu"
 MODEL, TRAINING, BALANCE = "mixtral.model", "mixtral.race.training", "mixtral.router_balance.training"
 OPTIMISER = "mixtral.optimiser"
 
@@ -119,6 +120,8 @@ def case(key: str, value: Any, *words: str, id: str):
         ),
         case("mixtral.isoflop.widths", "[192, 200]", "value: 200", "a multiple of 32", id="width not by heads, sweep"),
         case("mixtral.full.characters", "500", f"{MODEL}.sequence", "full.characters", id="full corpus too short"),
+        case(f"{ON_GPU}.precision", "float16", f"{ON_GPU}.precision", "float16", "bfloat16", id="unknown precision"),
+        case(f"{ON_GPU}.precision", "float32", f"{ON_GPU}.compiled", "false with", id="float32 for the compiler"),
         case("device", "cuda", "key: device", "value: cuda", "mode=fast device=cuda", id="exact mode on a GPU"),
         case("device", "auto", "key: device", "value: auto", id="exact mode on whatever there is"),
         case("mixtral.corpus.source", "texts/none.txt", "corpus.source", "texts/none.txt", id="missing corpus"),

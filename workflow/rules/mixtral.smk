@@ -27,6 +27,12 @@ ROUTER_RUNS = expand(
 )
 ROUTING = [run.replace(".csv", ".routing.safetensors") for run in ROUTER_RUNS]
 ROUTING_OF_PAIRED = [path for path in ROUTING if "_by_layer" not in path]
+SWEEP = (
+    "mixtral.train_isoflop --arm {wildcards.arm} --seed {wildcards.seed} --width {wildcards.width}"
+    " --draws {params.draws} --model {params.model} --training {params.optimiser} --device {params.device}"
+    " --budgets {params.budgets} --race-budget {params.race_budget}"
+    " --corpus {input.corpus} --out-rows {output.rows} --out-weights {output.weights}"
+)
 
 
 rule train_race:
@@ -105,12 +111,7 @@ rule train_isoflop:
         device=section("device"),
         draws="own",
     shell:
-        job(
-            "mixtral.train_isoflop --arm {wildcards.arm} --seed {wildcards.seed} --width {wildcards.width}"
-            " --draws {params.draws} --model {params.model} --training {params.optimiser} --device {params.device}"
-            " --budgets {params.budgets} --race-budget {params.race_budget}"
-            " --corpus {input.corpus} --out-rows {output.rows} --out-weights {output.weights}"
-        )
+        job(SWEEP)
 
 
 rule isoflop_metrics:
@@ -135,7 +136,8 @@ rule isoflop_metrics:
         )
 
 
-use rule train_isoflop as train_full with:
+rule train_full:
+    """Train one arm at one width with one seed through all FLOP budgets of the full tier."""
     input:
         code=code("mixtral.train_isoflop"),
         corpus="data/prepared/mixtral_full.safetensors",
@@ -148,13 +150,19 @@ use rule train_isoflop as train_full with:
         arm="dense|moe",
         width=Among("mixtral.full.widths"),
         seed=Among("mixtral.race.seeds"),
+    threads: TRAINING_THREADS
+    resources:
+        gpu=0 if config["device"] == "cpu" else 1,
     params:
         model=section("mixtral.model"),
         optimiser=section("mixtral.optimiser"),
         budgets=section("mixtral.full.budgets"),
         race_budget=section("mixtral.race.training.budget_flops"),
+        on_gpu=section("mixtral.full.on_gpu"),
         device=section("device"),
         draws="own",
+    shell:
+        job(SWEEP + " --on-gpu {params.on_gpu}")
 
 
 use rule isoflop_metrics as full_metrics with:

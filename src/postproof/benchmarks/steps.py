@@ -164,7 +164,8 @@ def step_of(variant: str) -> Callable[[], object]:
         return lambda: linalg.matmul(a, b)
 
     sizes, settings, seed = posted.race(tiny=False)
-    return posted.VariantRun(variant, seed, sizes, settings, posted.corpus(), torch.device("cpu")).train_step
+    run = posted.VariantRun(variant, seed, sizes, settings, posted.corpus(), torch.device("cpu"))
+    return lambda: run.train_step().item()
 
 
 def seconds_of(step: Callable[[], object]) -> float:

@@ -24,9 +24,11 @@ class CausalSelfAttention(nn.Module):
 
     `mix`: what reads or replaces how values are mixed, for whoever studies the heads. It is given q_BHTd, k_BHTd and
     v_BHTd and gives (B, T, D), the heads side by side, in place of the layer's own attention.
+    `fused`: by torch's kernel, without scores (B, H, T, T) in memory.
     """
 
     mix = None
+    fused = False
 
     def __init__(self, d_model: int, heads: int, sequence: int):
         super().__init__()
@@ -42,6 +44,9 @@ class CausalSelfAttention(nn.Module):
         q_BHTd, k_BHTd, v_BHTd = self.qkv(x_BTD).view(B, T, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         if self.mix is not None:
             return self.out(self.mix(q_BHTd, k_BHTd, v_BHTd))
+        if self.fused:
+            y_BHTd = F.scaled_dot_product_attention(q_BHTd, k_BHTd, v_BHTd, is_causal=True)
+            return self.out(y_BHTd.transpose(1, 2).reshape(B, T, D))
         # In place: nothing else sees a product before it is scaled and masked.
         scores_BHTT = matmul(q_BHTd, k_BHTd.mT).div_(math.sqrt(D // self.heads))
         weights_BHTT = scores_BHTT.add_(self.mask_TT[:T, :T].to(scores_BHTT.dtype)).softmax(dim=-1)
@@ -77,6 +82,14 @@ class Decoder(nn.Module):
         self.blocks = nn.ModuleList(Block(sizes, make_ffn()) for _ in range(sizes.layers))
         self.norm = nn.LayerNorm(sizes.d_model)
         self.head = Linear(sizes.d_model, vocabulary, bias=False)
+
+    def with_fused_kernels(self) -> Decoder:
+        """Has attention and the mixture computed as it is fastest on a GPU; the same up to rounding. Returns itself."""
+        for block in self.blocks:
+            block.attention.fused = True
+            if isinstance(block.ffn, MoE):
+                block.ffn.grouped = True
+        return self
 
     def forward(self, ids_BT: Tensor) -> Tensor:
         T, sequence = ids_BT.shape[1], self.position_embedding.num_embeddings

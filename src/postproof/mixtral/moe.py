@@ -63,6 +63,42 @@ class Experts(nn.Module):
         gate_RF, up_RF = each_with_its_own(rows_RD, self.gate_up_EDH, self.gate_up_bias_EH).chunk(2, dim=-1)
         return each_with_its_own(F.silu(gate_RF) * up_RF, self.down_EFD, self.down_bias_ED)
 
+    def grouped(self, rows_RD: Tensor, of_expert_RE: Tensor) -> Tensor:
+        """The same in one product for all experts. `of_expert_RE`: which expert a row has; rows are sorted by it."""
+        dtype = rows_RD.dtype
+        ends_E = of_expert_RE.sum(dim=0).cumsum(dim=0).to(torch.int32)
+        of_expert_RE = of_expert_RE.to(dtype)  # a bias as a product: its gradient is one too, not a scatter
+
+        def all_at_once(rows_RI: Tensor, weight_EIO: Tensor, bias_EO: Tensor) -> Tensor:
+            return F.grouped_mm(rows_RI, weight_EIO.to(dtype), offs=ends_E) + of_expert_RE @ bias_EO.to(dtype)
+
+        gate_RF, up_RF = all_at_once(rows_RD, self.gate_up_EDH, self.gate_up_bias_EH).chunk(2, dim=-1)
+        return all_at_once(F.silu(gate_RF) * up_RF, self.down_EFD, self.down_bias_ED)
+
+
+class _Take(torch.autograd.Function):
+    """rows[index], where each row is taken `copies` times, at the places `back` lists row by row.
+
+    With `back` the gradient is a gather and a sum too, instead of a scatter with collisions, whose order is a GPU's.
+    """
+
+    @staticmethod
+    def forward(ctx, rows: Tensor, index: Tensor, back: Tensor, copies: int) -> Tensor:
+        ctx.save_for_backward(back)
+        ctx.copies = copies
+        return rows[index]
+
+    @staticmethod
+    def backward(ctx, grad: Tensor):
+        (back,) = ctx.saved_tensors
+        return grad[back].view(-1, ctx.copies, grad.shape[-1]).sum(dim=1), None, None, None
+
+
+def compute_dtype(x: Tensor) -> torch.dtype:
+    """What autocast would compute products in; it does not know grouped ones."""
+    device = x.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
+
 
 class MoE(nn.Module):
     """Sparse mixture of experts, (..., D) -> (..., D).
@@ -70,8 +106,13 @@ class MoE(nn.Module):
     Dispatch sorts the N K (token, slot) pairs by expert, so that each expert works on one contiguous slice; the
     outputs go back by the inverse permutation and are summed over the K slots with the router's weights.
 
+    `grouped`: one product for all experts, and the host never reads how many rows an expert has, so that it does not
+    wait for a GPU. On a CPU a product for each expert is faster, and it is the one that exact mode pins.
+
     Raises ValueError unless 1 <= top_k <= experts. N may be any number, also less than E; an expert may get no token.
     """
+
+    grouped = False
 
     def __init__(self, d_model: int, d_ff: int, experts: int, top_k: int):
         super().__init__()
@@ -89,14 +130,27 @@ class MoE(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x_ND = x.reshape(-1, x.shape[-1])
         expert_ids_NK, weights_NK = self.route(x_ND)
+        y_NKD = (self._grouped if self.grouped else self._one_by_one)(x_ND, expert_ids_NK)
+        return (y_NKD * weights_NK.unsqueeze(-1)).sum(dim=1).view_as(x)
 
+    def _one_by_one(self, x_ND: Tensor, expert_ids_NK: Tensor) -> Tensor:
+        """What the chosen experts say of each token, (N, K, D)."""
         pair_by_rank = expert_ids_NK.flatten().argsort(stable=True)
         rank_by_pair = torch.empty_like(pair_by_rank)
-        rank_by_pair[pair_by_rank] = torch.arange(len(pair_by_rank), device=x.device)
+        rank_by_pair[pair_by_rank] = torch.arange(len(pair_by_rank), device=x_ND.device)
         rows_per_expert = expert_ids_NK.flatten().bincount(minlength=self.router.out_features).tolist()
 
         # index_select has the same bits as indexing with brackets, and is several times faster on a CPU.
         sorted_rows_RD = x_ND.index_select(0, pair_by_rank // self.top_k)
         y_RD = self.experts(sorted_rows_RD, rows_per_expert)
-        y_NKD = y_RD.index_select(0, rank_by_pair).view(*weights_NK.shape, x.shape[-1])
-        return (y_NKD * weights_NK.unsqueeze(-1)).sum(dim=1).view_as(x)
+        return y_RD.index_select(0, rank_by_pair).view(*expert_ids_NK.shape, x_ND.shape[-1])
+
+    def _grouped(self, x_ND: Tensor, expert_ids_NK: Tensor) -> Tensor:
+        """The same, with grouped products."""
+        ids_by_rank, pair_by_rank = expert_ids_NK.flatten().sort(stable=True)
+        rank_by_pair = torch.empty_like(pair_by_rank)
+        rank_by_pair[pair_by_rank] = torch.arange(len(pair_by_rank), device=x_ND.device)
+        of_expert_RE = ids_by_rank[:, None] == torch.arange(self.router.out_features, device=x_ND.device)
+        rows_RD = _Take.apply(x_ND.to(compute_dtype(x_ND)), pair_by_rank // self.top_k, rank_by_pair, self.top_k)
+        y_RD = self.experts.grouped(rows_RD, of_expert_RE)
+        return _Take.apply(y_RD, rank_by_pair, pair_by_rank, 1).view(*expert_ids_NK.shape, -1)

@@ -140,6 +140,18 @@ class RouterBalanceSettings(BalanceSteps, Optimiser):
         return sorted({*range(self.checkpoint_steps, self.steps + 1, self.checkpoint_steps), self.steps})
 
 
+class OnGPU(Settings):
+    """How a training step is computed on a GPU; a CPU's is in float32, and not compiled."""
+
+    precision: Annotated[str, one_of("float32", "bfloat16")]  # of products; weights and their updates stay float32
+    compiled: bool
+
+    def relations(self) -> Iterator[Relation]:
+        # torch 2.13 runs grouped products in float32 too, but its compiler refuses them.
+        fits = self.precision == "bfloat16" or not self.compiled
+        yield Relation(fits, "compiled", self.compiled, "false with precision float32, or true with bfloat16")
+
+
 class IsoflopSettings(Optimiser):
     """How an arm is trained through several budgets; params.yaml has them as multiples of the race's.
 
@@ -237,6 +249,7 @@ class Full(Settings):
     widths: Counts
     budgets: Budgets
     characters: Count
+    on_gpu: OnGPU
 
 
 class Params(Settings):

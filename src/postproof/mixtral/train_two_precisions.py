@@ -51,7 +51,7 @@ def side_by_side(single: RouterBalanceRun, double: RouterBalanceRun, steps: int)
         losses, logits = [], []
         for run in (single, double):
             with router_logits(run.model) as by_layer:
-                losses.append(run.train_step())
+                losses.append(run.train_step().item())
             logits.append(torch.stack([logits_NE.detach().double() for logits_NE in by_layer]))
         row = {"arm": single.arm, "seed": single.seed, "step": step}
         row |= {"train_loss_float32": losses[0], "train_loss_float64": losses[1]}

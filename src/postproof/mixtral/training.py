@@ -4,13 +4,18 @@ Its random numbers come from a source of draws.py.
 
 At each checkpoint the validation loss is taken over the consecutive windows that tile the whole validation split, the
 same every time (`fixed_windows`); with the posted draws also over batches drawn anew (`as_posted`), which costs more
-and says less.
+and says less. It is in float32 always, so that runs compare.
+
+On a GPU the host does not wait for a step: losses stay there, and are looked at every LOOKED_AT_EVERY steps. What is
+computed there is the same twice on one card and build of torch: deterministic kernels are asked for.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -27,6 +32,9 @@ from postproof.mixtral.draws import Draws, tiling_windows
 from postproof.mixtral.flops import step_flops
 from postproof.mixtral.model import Decoder
 from postproof.mixtral.settings import ModelSizes
+
+LOOKED_AT_EVERY = 64  # steps on a GPU; at a checkpoint too, so nothing of a run that went wrong is kept
+COMPILER = "inductor"
 
 
 class TrainingSettings(Protocol):
@@ -56,6 +64,9 @@ class Run:
     `made_of` names all that decides the run's bytes: a saved state of another one is not resumed, and without one
     there is no saved state. An experiment that trains or records something of its own overrides the methods of the
     first group below.
+
+    `precision`: of products and activations in a training step; weights, their updates and losses stay float32.
+    `compiled`: the model's loss, by torch.compile. `fused`: the model's fused kernels, by default on a GPU.
     """
 
     arm: str
@@ -66,19 +77,31 @@ class Run:
     device: torch.device
     made_of: str | None = None
     draws_from: type[Draws] = Draws
+    precision: torch.dtype = torch.float32
+    compiled: bool = False
+    fused: bool | None = None
 
     def __post_init__(self):
-        torch.use_deterministic_algorithms(self.device.type == "cpu")
+        on_cpu = self.device.type == "cpu"
+        # cuBLAS is deterministic with this, which it reads when it is first used; what has no deterministic kernel on a
+        # GPU warns.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=not on_cpu)
         # It would fill every new tensor with NaN, to show a read of what was never written: a tenth of a step.
         torch.utils.deterministic.fill_uninitialized_memory = False
         self.draws = self.draws_from(self.seed)
         self.model = self._initial_model().to(self.device)
+        if not on_cpu if self.fused is None else self.fused:
+            self.model.with_fused_kernels()
+        self.loss_of = torch.compile(self.model.loss, backend=COMPILER) if self.compiled else self.model.loss
         # The fused optimiser needs no elementwise square root, which ATen leaves to the processor.
         self.optimiser = torch.optim.AdamW(self.model.parameters(), lr=self.settings.learning_rate, fused=True)
         self.flops_per_step = step_flops(self.ffn, self.sizes, self.settings.batch)
         self.checkpoints = self.settings.checkpoints(self.flops_per_step)
         self.total_steps = self.checkpoints[-1]
         self.step = 0
+        self.looked_at_every = 1 if on_cpu else LOOKED_AT_EVERY
+        self.not_looked_at: dict[int, Tensor] = {}  # losses of the last steps
         self.rows: list[dict] = []
         self.records: list[dict[str, Tensor]] = []
 
@@ -94,7 +117,7 @@ class Run:
 
     def _losses(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """The loss to be minimised, and the cross-entropy to be reported."""
-        loss = self.model.loss(inputs, targets)
+        loss = self.loss_of(inputs, targets)
         return loss, loss
 
     def _record(self) -> dict[str, Tensor]:
@@ -117,8 +140,9 @@ class Run:
                 while self.step < self.total_steps:
                     train_loss = self.train_step()
                     if self.step in self.checkpoints:
+                        self._check_steps()
                         self.records.append(self._record())
-                        self.rows.append(self._row(train_loss))
+                        self.rows.append(self._row(train_loss.item()))
                         if self.made_of is not None:
                             self._save(state_file)
                         progress.line(", ".join(f"{key} {value:.6g}" for key, value in list(self.rows[-1].items())[2:]))
@@ -128,22 +152,46 @@ class Run:
                 raise
         return self.rows
 
-    def train_step(self) -> float:
-        """One batch forward, backward and through the optimiser; returns its cross-entropy before the update."""
+    def train_step(self) -> Tensor:
+        """One batch forward, backward and through the optimiser; returns its cross-entropy before the update, a scalar.
+
+        Raises TrainingError when a loss is not finite; on a GPU only after some steps, which are then lost.
+        """
         sequence, batch = self.sizes.sequence, self.settings.batch
-        inputs, targets = self.draws.train_windows(self.step + 1, self.corpus.train, sequence, batch)
-        reported = math.nan
+        inputs, targets = map(self._there, self.draws.train_windows(self.step + 1, self.corpus.train, sequence, batch))
+        reported = torch.tensor(math.nan)
 
         def loss_of() -> Tensor:
             nonlocal reported
-            loss, cross_entropy = self._losses(inputs.to(self.device), targets.to(self.device))
-            self._check_finite(loss.item(), "training")
-            reported = cross_entropy.item()
+            with self._precision():
+                loss, cross_entropy = self._losses(inputs, targets)
+            reported = cross_entropy.detach()
+            self.not_looked_at[self.step + 1] = loss.detach().clone()
+            if len(self.not_looked_at) >= self.looked_at_every:
+                self._check_steps()
             return loss
 
         step(loss_of, self.optimiser)
         self.step += 1
         return reported
+
+    def _there(self, batch_BT: Tensor) -> Tensor:
+        """On the device. From pinned memory the host does not wait for it."""
+        if self.device.type == "cuda":
+            return batch_BT.pin_memory().to(self.device, non_blocking=True)
+        return batch_BT.to(self.device)
+
+    def _precision(self) -> contextlib.AbstractContextManager:
+        if self.precision == torch.float32:
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, self.precision)
+
+    def _check_steps(self) -> None:
+        """Of the steps since the last look."""
+        if self.not_looked_at:
+            for step, loss in zip(self.not_looked_at, torch.stack([*self.not_looked_at.values()]).tolist()):
+                self._check_finite(loss, "training", step)
+            self.not_looked_at.clear()
 
     def _row(self, train_loss: float) -> dict:
         sequence, batch = self.sizes.sequence, self.settings.batch
@@ -170,18 +218,18 @@ class Run:
         """Mean loss per token over all batches, summed in double precision."""
         total, tokens = 0.0, 0
         for inputs, targets in batches:
-            total += self.model.loss(inputs.to(self.device), targets.to(self.device)).item() * targets.numel()
+            total += self.model.loss(self._there(inputs), self._there(targets)).item() * targets.numel()
             tokens += targets.numel()
-        self._check_finite(total, "validation")
+        self._check_finite(total, "validation", self.step)
         return total / tokens
 
-    def _check_finite(self, loss: float, which: str) -> None:
+    def _check_finite(self, loss: float, which: str, step: int) -> None:
         if not math.isfinite(loss):
             raise TrainingError(
                 f"{which} loss is {loss}",
                 arm=self.arm,
                 seed=self.seed,
-                step=self.step,
+                step=step,
                 learning_rate=self.settings.learning_rate,
                 remedy="lower the learning rate in params.yaml; nothing of this run is left",
             )

@@ -1,10 +1,15 @@
 """The training loop: what both arms share, what a checkpoint is, and that a resumed run is the uninterrupted one."""
 
 import itertools
+import shutil
+from contextlib import nullcontext
 
 import pytest
 import torch
+from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException, FakeTensorMode
 
+from postproof.core import linalg
+from postproof.core.errors import TrainingError
 from postproof.data.prepare_corpus import Corpus
 from postproof.mixtral.draws import STREAMS, initial_decoder, random_windows, stream, tiling_windows
 from postproof.mixtral.flops import step_flops
@@ -27,8 +32,9 @@ def settings(arm: str, steps: int = 12, every: float = 2.5) -> RaceSettings:
     return RaceSettings(2, 1e-2, budget_flops=steps * flops, checkpoint_flops=every * flops, val_batches=2)
 
 
-def make_run(arm: str, corpus: Corpus, seed: int = 3, made_of: str | None = "this", **changes) -> Run:
-    return Run(arm, seed, SIZES, settings(arm, **changes), corpus, torch.device("cpu"), made_of)
+def make_run(arm: str, corpus: Corpus, seed: int = 3, made_of: str | None = "this", on_gpu=(), **changes) -> Run:
+    """`on_gpu`: what a GPU would have by itself, or by the params of the full tier."""
+    return Run(arm, seed, SIZES, settings(arm, **changes), corpus, torch.device("cpu"), made_of, **dict(on_gpu))
 
 
 def test_streams_of_one_seed_and_of_two_seeds_differ():
@@ -154,3 +160,76 @@ def test_a_step_moves_the_weights_against_the_gradient_and_gives_the_loss_before
         before = weight.detach().clone()
         assert step(lambda: (weight**2).sum(), optimiser).item() == pytest.approx((before**2).sum().item())
         torch.testing.assert_close(weight.detach(), before - 0.1 * 2 * before)
+
+
+# What a GPU computes in, tried on the CPU.
+
+
+@pytest.fixture
+def torchs_products():
+    """As in fast mode: the pinned ones have no bfloat16."""
+    with linalg.through_torch():
+        yield
+
+
+def losses(run: Run, tmp_path) -> list[tuple[float, float]]:
+    return [(row["train_loss"], row["val_loss_fixed_windows"]) for row in run.to_end(tmp_path / "state", log=None)]
+
+
+@pytest.mark.parametrize(
+    ("on_gpu", "tolerance"),
+    [({"fused": True}, 1e-5), ({"fused": True, "precision": torch.bfloat16}, 0.02)],
+    ids=["fused", "bfloat16"],
+)
+@pytest.mark.parametrize("arm", ARMS)
+def test_a_run_as_on_a_gpu_follows_the_plain_one(arm, on_gpu, tolerance, corpus, tmp_path, torchs_products):
+    (tmp_path / "plain").mkdir()
+    expected = losses(make_run(arm, corpus, made_of=None), tmp_path / "plain")
+    run = make_run(arm, corpus, made_of=None, on_gpu=on_gpu)
+    assert losses(run, tmp_path) == [pytest.approx(pair, rel=tolerance) for pair in expected]
+    assert {parameter.dtype for parameter in run.model.parameters()} == {torch.float32}
+
+
+def test_in_bfloat16_products_lose_digits_and_validation_does_not(corpus, torchs_products):
+    plain, run = (make_run("dense", corpus, on_gpu=gpu) for gpu in ({}, {"precision": torch.bfloat16}))
+    assert run.mean_loss_of_drawn_windows() == plain.mean_loss_of_drawn_windows()
+    assert run.train_step() != plain.train_step()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler here (Debian: g++)")
+@pytest.mark.parametrize("arm", ARMS)
+def test_a_compiled_run_follows_the_plain_one(arm, corpus, tmp_path, torchs_products):
+    (tmp_path / "plain").mkdir()
+    expected = losses(make_run(arm, corpus, made_of=None), tmp_path / "plain")
+    run = make_run(arm, corpus, made_of=None, on_gpu=dict(fused=True, precision=torch.bfloat16, compiled=True))
+    assert losses(run, tmp_path) == [pytest.approx(pair, rel=0.02) for pair in expected]
+
+
+@pytest.mark.parametrize(("fused", "reads"), [(True, False), (False, True)])
+def test_the_host_reads_nothing_in_a_step_with_fused_kernels(fused, reads, corpus, torchs_products):
+    """Tensors without values stop at whatever the host would have to wait for: the counts of each expert, say."""
+    model = make_run("moe", corpus, on_gpu={"fused": fused}).model
+    stops = pytest.raises((DataDependentOutputException, DynamicOutputShapeException)) if reads else nullcontext()
+    with FakeTensorMode(allow_non_fake_inputs=True) as fake, stops:
+        fakes = [fake.from_tensor(torch.zeros(2, 8, dtype=torch.long)) for _ in range(2)]
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = model.loss(*fakes)
+        loss.backward()
+
+
+def test_a_loss_that_is_looked_at_later_is_told_with_its_step_and_leaves_no_state(corpus, tmp_path):
+    state = tmp_path / "state.safetensors"
+    run = make_run("dense", corpus, steps=12, every=6)
+    run.looked_at_every = 64
+    losses_of, calls = run._losses, itertools.count(1)
+
+    def from_the_ninth_on_not_a_number(*batch):
+        loss, reported = losses_of(*batch)
+        return (loss * torch.nan if next(calls) >= 9 else loss), reported
+
+    run._losses = from_the_ninth_on_not_a_number
+    with pytest.raises(TrainingError) as raised:
+        run.to_end(state, log=None)
+    assert raised.value.context["step"] == 9 and run.step == 12
+    assert [row["step"] for row in run.rows] == [6] and not state.exists()

@@ -5,7 +5,7 @@ Shapes: N tokens, K slots, R = N K (token, slot) pairs sorted by expert, E exper
     dense                 our dense model
     ours                  moe.py: pairs sorted by expert, one product per expert; the host reads the counts
     loop                  what one writes first: for each slot and expert, a boolean mask
-    grouped               sorted as ours, one grouped product for all experts; the host reads nothing
+    grouped               moe.py on a GPU: sorted as ours, one product for all experts; the host reads nothing
     all_experts           every expert on every token, unchosen ones weighted 0: E / K times the FLOPs, no dispatch
     transformers          the Mixtral block of transformers as a loop over experts, `eager` (no biases there)
     transformers_grouped  the same block with its grouped products, its default where it can
@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from postproof.measuring.timing import Unavailable
-from postproof.mixtral.model import CausalSelfAttention, Decoder
-from postproof.mixtral.moe import MoE
+from postproof.mixtral.model import Decoder
+from postproof.mixtral.moe import MoE, compute_dtype
 from postproof.mixtral.settings import ModelSizes
 
 
@@ -46,54 +46,9 @@ class LoopMoE(nn.Module):
         return y_ND.view_as(x)
 
 
-class _Take(torch.autograd.Function):
-    """rows[index], where each row is taken `copies` times, at the places `back` lists row by row.
-
-    With `back` the gradient is a gather and a sum too, instead of a scatter with collisions.
-    """
-
-    @staticmethod
-    def forward(ctx, rows: Tensor, index: Tensor, back: Tensor, copies: int) -> Tensor:
-        ctx.save_for_backward(back)
-        ctx.copies = copies
-        return rows[index]
-
-    @staticmethod
-    def backward(ctx, grad: Tensor):
-        (back,) = ctx.saved_tensors
-        return grad[back].view(-1, ctx.copies, grad.shape[-1]).sum(dim=1), None, None, None
-
-
-class GroupedMoE(nn.Module):
-    """Counts stay on the device, so a step needs no synchronisation and can be captured as a CUDA graph."""
-
-    def __init__(self, moe: MoE):
-        super().__init__()
-        if not hasattr(F, "grouped_mm"):
-            raise Unavailable("this torch has no grouped_mm")
-        self.moe = moe
-
-    def forward(self, x: Tensor) -> Tensor:
-        K, e = self.moe.top_k, self.moe.experts
-        x_ND = x.reshape(-1, x.shape[-1])
-        dtype = _compute_dtype(x)
-        expert_ids_NK, weights_NK = self.moe.route(x_ND)
-        ids_by_rank, pair_by_rank = expert_ids_NK.flatten().sort(stable=True)
-        rank_by_pair = torch.empty_like(pair_by_rank)
-        rank_by_pair[pair_by_rank] = torch.arange(len(pair_by_rank), device=x.device)
-        of_expert_RE = ids_by_rank[:, None] == torch.arange(len(e.gate_up_EDH), device=x.device)
-        ends_E = of_expert_RE.sum(dim=0).cumsum(dim=0).to(torch.int32)
-        of_expert_RE = of_expert_RE.to(dtype)  # a bias as a product: its gradient is one too, not a scatter
-
-        rows_RD = _Take.apply(x_ND.to(dtype), pair_by_rank // K, rank_by_pair, K)
-
-        def experts(rows, weight_Eio: Tensor, bias_Eo: Tensor) -> Tensor:
-            return F.grouped_mm(rows, weight_Eio.to(dtype), offs=ends_E) + of_expert_RE @ bias_Eo.to(dtype)
-
-        gate, up = experts(rows_RD, e.gate_up_EDH, e.gate_up_bias_EH).chunk(2, dim=-1)
-        y_RD = experts(F.silu(gate) * up, e.down_EFD, e.down_bias_ED)
-        y_NKD = _Take.apply(y_RD, rank_by_pair, pair_by_rank, 1).view(*weights_NK.shape, -1)
-        return (y_NKD * weights_NK.unsqueeze(-1)).sum(dim=1).view_as(x)
+def grouped(moe: MoE) -> MoE:
+    moe.grouped = True
+    return moe
 
 
 class AllExpertsMoE(nn.Module):
@@ -139,31 +94,16 @@ class TransformersMoE(nn.Module):
         if not self.grouped:
             return self.block(x)
         # Autocast does not know grouped products: without this they would run in float32.
-        dtype = _compute_dtype(x)
+        dtype = compute_dtype(x)
         weights = {name: weight.to(dtype) for name, weight in self.block.named_parameters()}
         return torch.func.functional_call(self.block, weights, (x.to(dtype),))
-
-
-class FusedAttention(nn.Module):
-    """CausalSelfAttention by torch's fused kernel: no (T, T) scores in memory."""
-
-    def __init__(self, attention: CausalSelfAttention):
-        super().__init__()
-        self.attention = attention
-
-    def forward(self, x_BTD: Tensor) -> Tensor:
-        B, T, D = x_BTD.shape
-        qkv_BTD = self.attention.qkv(x_BTD)
-        q_BHTd, k_BHTd, v_BHTd = qkv_BTD.view(B, T, 3, self.attention.heads, -1).permute(2, 0, 3, 1, 4)
-        y_BHTd = F.scaled_dot_product_attention(q_BHTd, k_BHTd, v_BHTd, is_causal=True)
-        return self.attention.out(y_BHTd.transpose(1, 2).reshape(B, T, D))
 
 
 BLOCKS = {
     "dense": lambda ffn: ffn,
     "ours": lambda ffn: ffn,
     "loop": LoopMoE,
-    "grouped": GroupedMoE,
+    "grouped": grouped,
     "all_experts": AllExpertsMoE,
     "transformers": lambda moe: TransformersMoE(moe, "eager"),
     "transformers_grouped": lambda moe: TransformersMoE(moe, "grouped_mm"),
@@ -180,12 +120,5 @@ def build(variant: str, sizes: ModelSizes, vocabulary: int, attention: str = "pl
     model = Decoder(arm(variant), sizes, vocabulary)
     for block in model.blocks:
         block.ffn = BLOCKS[variant](block.ffn)
-        if attention == "fused":
-            block.attention = FusedAttention(block.attention)
+        block.attention.fused = attention == "fused"
     return model
-
-
-def _compute_dtype(x: Tensor) -> torch.dtype:
-    """What autocast would compute products in."""
-    device = x.device.type
-    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype

@@ -1,7 +1,7 @@
 """Wall time of the race as posted, per arm: training steps, and evaluations (30 batches at each of ten checkpoints).
 
 Each variant runs in a process of its own, several times: run 0 is cold (warm-up included), the later ones are warm.
-The clock starts before the model is built; loss.item() ends each step and each validation batch, as in training.
+The clock starts before the model is built; loss.item() ends each step and each validation batch.
 Validation is the posted one only. Seconds: what the posted wall-clock ratio becomes, with and without evaluations.
 """
 
@@ -54,7 +54,7 @@ def race(variant: str, corpus, device: torch.device, tiny: bool) -> dict:
     evaluations, train_loss, val_loss = 0, math.nan, math.nan
     while run.step < run.total_steps:
         since = time.perf_counter()
-        train_loss = run.train_step()
+        train_loss = run.train_step().item()
         seconds["training"] += time.perf_counter() - since
         if run.step in run.checkpoints:
             since = time.perf_counter()
