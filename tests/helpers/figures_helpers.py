@@ -89,3 +89,13 @@ def _file(table: pd.DataFrame | Path, path: Path) -> Path:
         files.write_csv(path, table)
         return path
     return table
+
+
+def store_measured(folder: Path, table: pd.DataFrame, machine: str = "a-laptop", **changed) -> Path:
+    """A measurement of a machine: its table, whose path this gives, and beside it where it was taken."""
+    path = folder / f"{machine}.csv"
+    files.write_csv(path, table)
+    about = {"machine": machine, "device_name": f"The {machine}", "threads": 2, "tiny": False}
+    about |= {"date_utc": "2026-03-04T05:06:07+00:00", "table_sha256": files.sha256(path)}
+    files.write_json(path.with_suffix(".json"), about | changed)
+    return path

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from postproof.core import files
 from postproof.core.errors import EngineError, UsageError
 from postproof.engines import held, params
 from postproof.engines import history as of_git
@@ -186,3 +187,9 @@ def test_the_record_of_history_is_what_git_says():
         pytest.skip(f"the history is not here: {error}")
     for path, text in of_git.tables(ROOT, commit).items():
         assert (ROOT / path).read_text() == text, path
+
+
+def test_each_measured_table_has_the_provenance_that_was_written_for_it():
+    tables = sorted((ROOT / "data/measured").glob("*/*.csv"))
+    about = {table: files.read_json(table.with_suffix(".json")) for table in tables}
+    assert tables and all(about[table]["table_sha256"] == files.sha256(table) for table in tables)

@@ -49,7 +49,8 @@ def read_all(paths: Sequence[Path], labels: Sequence[str], numbers: Sequence[str
 def read(path: Path, labels: Sequence[str], numbers: Sequence[str]) -> Measured:
     """One machine's rows that have a value; `numbers` are finite in them, and columns of seconds above 0.
 
-    Raises ArtefactError when table or JSON is missing or broken, is another machine's, or has no row with a value.
+    Raises ArtefactError when table or JSON is missing or broken, is another machine's or another table's, or has no
+    row with a value.
     """
     table = files.read_csv(path, [*labels, *numbers, "note"], labels=labels, words=["note"])
     table = table[table["note"].isna()].drop(columns="note")
@@ -67,8 +68,12 @@ def read(path: Path, labels: Sequence[str], numbers: Sequence[str]) -> Measured:
             raise ArtefactError(
                 "provenance is another machine's", file=beside, value=about["machine"], allowed=path.stem, remedy=REMEDY
             )
+        if about["table_sha256"] != files.sha256(path):
+            raise ArtefactError(
+                "the table is not the one that this was written for", file=beside, key="table_sha256", remedy=REMEDY
+            )
         name, threads, date, tiny = (about[key] for key in ("device_name", "threads", "date_utc", "tiny"))
         return Measured(path, table, str(name), int(threads), str(date)[:10], bool(tiny))
     except (KeyError, TypeError, ValueError) as error:
-        needed = "machine, device_name, threads, date_utc, tiny"
+        needed = "machine, table_sha256, device_name, threads, date_utc, tiny"
         raise ArtefactError("not a measurement's provenance", file=beside, needed=needed, remedy=REMEDY) from error

@@ -115,10 +115,11 @@ def one(name: str, device, tiny: bool, out: Path, made_by: dict, pythons: Sequen
         "rows_without_value": int((table["note"] != "").sum()),
         "repeats": int(table["repeats"].max()) if table["repeats"].notna().any() else None,
     }
-    # Both are there before either takes its place: a full disk leaves the pair of an earlier day.
+    # Both are there before either takes its place: a full disk leaves the pair of an earlier day. Of one that was
+    # killed between the two, the digest tells that they are not a pair.
     with files.atomic(out) as rows:
         files.write_csv(rows, table)
-        files.write_json(out.with_suffix(".json"), about | made_by)
+        files.write_json(out.with_suffix(".json"), about | {"table_sha256": files.sha256(rows)} | made_by)
     print(f"measure {name}: {len(table)} rows in {wall_seconds:.1f} s", file=sys.stderr)
     for note, count in table.loc[table["note"] != "", "note"].value_counts().items():
         print(f"  {count} rows without a value: {note}", file=sys.stderr, flush=True)

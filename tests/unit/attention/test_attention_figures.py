@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import figures_helpers
+from figures_helpers import store_measured
 from postproof.core import files
 from postproof.core.errors import ArtefactError
 
@@ -124,10 +125,7 @@ def write_measured(folder: Path, tables: Path, name: str, **changes) -> Path:
     columns = ["attention", "sequence", "d_model", "heads", "batch", "scores_formula_bytes", "peak_bytes"]
     table = table[columns].assign(note="")
     table.loc[(table["attention"] == "plain") & (table["sequence"] == 4096), ["peak_bytes", "note"]] = [None, "memory"]
-    files.write_csv(folder / f"{name}.csv", table.assign(**changes))
-    about = {"machine": name, "device_name": "a GPU", "threads": 1, "date_utc": "2026-01-01T00:00:00", "tiny": False}
-    files.write_json(folder / f"{name}.json", about)
-    return folder / f"{name}.csv"
+    return store_measured(folder, table.assign(**changes), name)
 
 
 def test_measured_peaks_are_drawn_when_there_are_any(tables, tmp_path):

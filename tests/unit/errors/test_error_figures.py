@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from errors_helpers import samples
-from figures_helpers import draw
+from figures_helpers import draw, store_measured
 from postproof.charts import on_machines
 from postproof.core import files
 from postproof.core.errors import ArtefactError
@@ -29,11 +29,7 @@ def travelled():
 
 def costs(folder, name: str = "a-laptop", versions=("3.9.18", "3.13.0")):
     table = exception_cost.summary(samples())
-    path = folder / f"{name}.csv"
-    files.write_csv(path, pd.concat([table.assign(python=version) for version in versions]))
-    about = {"machine": name, "device_name": "A laptop", "threads": 1, "tiny": False}
-    files.write_json(path.with_suffix(".json"), about | {"date_utc": "2026-03-04T05:06:07+00:00"})
-    return path
+    return store_measured(folder, pd.concat([table.assign(python=version) for version in versions]), name)
 
 
 def test_the_same_tables_give_the_same_bytes(tmp_path, asked, travelled):
@@ -94,6 +90,6 @@ def test_a_version_has_one_look_on_all_machines_and_of_too_many_the_newest_are_d
 
 def test_quartiles_that_are_not_in_order_are_refused(tmp_path):
     path = costs(tmp_path)
-    files.write_csv(path, pd.read_csv(path).assign(p25_seconds=1.0, note=""))
+    store_measured(tmp_path, pd.read_csv(path).assign(p25_seconds=1.0, note=""))
     with pytest.raises(ArtefactError, match="quartiles are in order"):
         draw("errors", "exception_cost", {}, tmp_path, [path])

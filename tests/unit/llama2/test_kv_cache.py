@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import figures_helpers
-from figures_helpers import run, tables_of
+from figures_helpers import run, store_measured, tables_of
 from postproof.core import files, tables
 from postproof.core.errors import ArtefactError
 from postproof.llama2 import decode_bytes
@@ -204,13 +204,10 @@ def test_measured_allocations_are_drawn_when_there_are_any(metrics, tmp_path):
     given = of_chart(metrics, "kv_cache_memory")
     table = files.read_csv(given["kv_cache_memory"])[lambda t: t["sequence"].isin([128, 1408])]
     columns = ["model", "sequence", "formula_bytes", "allocated_bytes", "reserved_bytes"]
-    measured = tmp_path / "gpu.csv"
-    files.write_csv(measured, table[columns].assign(note=""))
-    about = {"machine": "gpu", "device_name": "a GPU", "threads": 1, "date_utc": "2026-01-01T00:00:00", "tiny": False}
-    files.write_json(measured.with_suffix(".json"), about)
+    measured = store_measured(tmp_path, table[columns].assign(note=""), "gpu")
     without = draw("kv_cache_memory", given, tmp_path)
     assert draw("kv_cache_memory", given, tmp_path, measured=[measured])[0] != without[0]
-    files.write_csv(measured, table[columns].assign(note="", formula_bytes=1))
+    store_measured(tmp_path, table[columns].assign(note="", formula_bytes=1), "gpu")
     with pytest.raises(ArtefactError, match="agree"):
         draw("kv_cache_memory", given, tmp_path, measured=[measured])
 

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 import figures_helpers
+from figures_helpers import store_measured
 from postproof import cli
 from postproof.charts import on_machines
-from postproof.core import files
 from postproof.core.errors import ArtefactError
 from postproof.llama2.figures import decode_speed, norm_speed
 from postproof.llama2.measuring import decode_speed as measuring_decode
@@ -72,14 +72,6 @@ def decoding(graphs: bool = False, settings=((8, 4096), (8, 512), (1, 4096), (1,
 TABLES = {"norm_speed": norms, "decode_speed": decoding}
 
 
-def store(folder: Path, table: pd.DataFrame, machine: str = "a-laptop", **changed) -> Path:
-    path = folder / f"{machine}.csv"
-    files.write_csv(path, table)
-    about = {"machine": machine, "device_name": f"The {machine}", "threads": 2, "tiny": False}
-    files.write_json(path.with_suffix(".json"), about | {"date_utc": "2026-03-04T05:06:07+00:00"} | changed)
-    return path
-
-
 def draw(stem: str, folder: Path, *paths: Path) -> list[bytes]:
     posted = {
         name: POSTED / f"{name.removeprefix('posted_')}.csv" for name in figures_helpers.tables_of("llama2", stem)
@@ -88,17 +80,17 @@ def draw(stem: str, folder: Path, *paths: Path) -> list[bytes]:
 
 
 def read_norms(folder: Path, table: pd.DataFrame):
-    return on_machines.read(store(folder, table), norm_speed.LABELS, ["rows", "width", *norm_speed.SECONDS])
+    return on_machines.read(store_measured(folder, table), norm_speed.LABELS, ["rows", "width", *norm_speed.SECONDS])
 
 
 def read_decoding(folder: Path, table: pd.DataFrame):
-    return on_machines.read(store(folder, table), decode_speed.LABELS, decode_speed.NUMBERS)
+    return on_machines.read(store_measured(folder, table), decode_speed.LABELS, decode_speed.NUMBERS)
 
 
 @pytest.mark.parametrize("stem", TABLES)
 def test_a_figure_is_the_same_bytes_for_any_order_of_machines(stem, tmp_path):
-    one = store(tmp_path, TABLES[stem](), "a-laptop")
-    other = store(tmp_path, TABLES[stem](graphs=True), "b-gpu")
+    one = store_measured(tmp_path, TABLES[stem](), "a-laptop")
+    other = store_measured(tmp_path, TABLES[stem](graphs=True), "b-gpu")
     drawn = draw(stem, tmp_path, one, other)
     assert draw(stem, tmp_path, other, one) == drawn and b"<dc:date>" not in drawn[0]
 
@@ -134,9 +126,9 @@ def test_a_norm_without_layer_norm_beside_it_is_left_out(tmp_path):
 @pytest.mark.parametrize("kinds", [["norm"], ["block", "block_norms"]])
 def test_norms_or_blocks_alone_are_enough(kinds, tmp_path):
     table = norms()
-    one = store(tmp_path, table[table["kind"].isin(kinds)])
+    one = store_measured(tmp_path, table[table["kind"].isin(kinds)])
     assert all(draw("norm_speed", tmp_path, one))
-    assert all(draw("norm_speed", tmp_path, one, store(tmp_path, norms(graphs=True), "b-gpu")))
+    assert all(draw("norm_speed", tmp_path, one, store_measured(tmp_path, norms(graphs=True), "b-gpu")))
 
 
 @pytest.mark.parametrize("graphs", [False, True])
@@ -238,7 +230,7 @@ def first_with_value(**cells):
     ],
 )
 def test_a_table_that_breaks_an_identity_is_not_drawn(stem, spoil, message, tmp_path):
-    path = store(tmp_path, spoil(TABLES[stem]()))
+    path = store_measured(tmp_path, spoil(TABLES[stem]()))
     with pytest.raises(ArtefactError, match=message):
         draw(stem, tmp_path, path)
     assert not (tmp_path / "chart.svg").exists()
@@ -246,6 +238,6 @@ def test_a_table_that_breaks_an_identity_is_not_drawn(stem, spoil, message, tmp_
 
 @pytest.mark.parametrize("stem, column", [("norm_speed", "share_of_block"), ("decode_speed", "read_bytes")])
 def test_a_missing_column_is_named(stem, column, tmp_path):
-    path = store(tmp_path, TABLES[stem]().drop(columns=column))
+    path = store_measured(tmp_path, TABLES[stem]().drop(columns=column))
     with pytest.raises(ArtefactError, match=column):
         draw(stem, tmp_path, path)

@@ -110,11 +110,7 @@ def table() -> pd.DataFrame:
 
 def draw(folder, tables: dict[str, pd.DataFrame]) -> list[bytes]:
     """The chart's files; the tables are by machine."""
-    for machine, frame in tables.items():
-        files.write_csv(folder / f"{machine}.csv", frame)
-        about = {"device_name": "a CPU", "threads": 1, "date_utc": "2026-01-02T03:04:05+00:00", "tiny": False}
-        files.write_json(folder / f"{machine}.json", {"machine": machine} | about)
-    paths = [folder / f"{machine}.csv" for machine in tables]
+    paths = [figures_helpers.store_measured(folder, frame, machine) for machine, frame in tables.items()]
     return figures_helpers.draw("llama2", "llama_speed", {}, folder, measured=paths)
 
 

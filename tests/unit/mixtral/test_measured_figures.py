@@ -9,10 +9,9 @@ import pandas as pd
 import pytest
 import torch
 
-from figures_helpers import draw
+from figures_helpers import draw, store_measured
 from postproof import cli
 from postproof.charts import on_machines
-from postproof.core import files
 from postproof.core.errors import ArtefactError
 from postproof.measuring.timing import Budget
 from postproof.mixtral.figures import moe_step, race_wall
@@ -70,17 +69,9 @@ TABLES = {"latency_by_length": latency, "moe_step": step, "race_wall": race}
 POSTED = {"posted_race": Path(__file__).parents[3] / "data/posted/mixtral/race.csv"}
 
 
-def store(folder: Path, table: pd.DataFrame, machine: str = "a-laptop", **changed) -> Path:
-    path = folder / f"{machine}.csv"
-    files.write_csv(path, table)
-    about = {"machine": machine, "device_name": f"The {machine}", "threads": 2, "tiny": False}
-    files.write_json(path.with_suffix(".json"), about | {"date_utc": "2026-03-04T05:06:07+00:00"} | changed)
-    return path
-
-
 @pytest.mark.parametrize("stem", STEMS)
 def test_a_measured_figure_is_the_same_bytes_for_any_order_of_machines(stem, tmp_path):
-    one, other = (store(tmp_path, TABLES[stem](), machine) for machine in ("a-laptop", "b-gpu"))
+    one, other = (store_measured(tmp_path, TABLES[stem](), machine) for machine in ("a-laptop", "b-gpu"))
     before = draw("mixtral", stem, POSTED, tmp_path, [one, other])
     assert draw("mixtral", stem, POSTED, tmp_path, [other, one]) == before and b"<dc:date>" not in before[0]
 
@@ -90,17 +81,17 @@ def test_one_machine_and_what_it_can_run_are_enough(stem, tmp_path):
     table = TABLES[stem]()
     table.loc[table["variant"] == "loop", [column for column in table if column.endswith("_seconds")]] = None
     table.loc[table["variant"] == "loop", "note"] = "out of memory"
-    svg, _ = draw("mixtral", stem, POSTED, tmp_path, [store(tmp_path, table, tiny=True)])
+    svg, _ = draw("mixtral", stem, POSTED, tmp_path, [store_measured(tmp_path, table, tiny=True)])
     assert svg.rstrip().endswith(b"</svg>")
 
 
 def test_machines_may_have_different_sizes(tmp_path):
-    paths = store(tmp_path, step(["posted"]), "a-laptop"), store(tmp_path, step(["large"]), "b-gpu")
+    paths = store_measured(tmp_path, step(["posted"]), "a-laptop"), store_measured(tmp_path, step(["large"]), "b-gpu")
     assert draw("mixtral", "moe_step", {}, tmp_path, paths)
 
 
 def test_the_heading_names_device_threads_and_day_and_warns_of_a_smoke_test(tmp_path):
-    path = store(tmp_path, latency(), device_name="Some Long Accelerator Name", threads=1, tiny=True)
+    path = store_measured(tmp_path, latency(), device_name="Some Long Accelerator Name", threads=1, tiny=True)
     heading = on_machines.read(path, ["variant"], ["p50_seconds"]).heading(24)
     lines = heading.splitlines()
     assert " ".join(lines[:-1]) == "Some Long Accelerator Name, 1 CPU thread, 2026-03-04"
@@ -111,7 +102,7 @@ def test_the_heading_names_device_threads_and_day_and_warns_of_a_smoke_test(tmp_
 
 
 def test_steps_are_relative_to_dense_launched_alike(tmp_path):
-    machine = on_machines.read(store(tmp_path, step()), moe_step.LABELS, moe_step.SECONDS)
+    machine = on_machines.read(store_measured(tmp_path, step()), moe_step.LABELS, moe_step.SECONDS)
     ratios = moe_step.steps(machine, "posted").set_index(["variant", "launch"])
     for launch in ("eager", "compiled"):
         np.testing.assert_allclose(ratios.loc[("ours", launch), ["ratio", "low", "high"]].astype(float), [2, 1.8, 2.4])
@@ -124,7 +115,7 @@ def test_of_several_batches_the_smallest_is_drawn(tmp_path):
     cut_short = step(["large"], batch=64)
     cut_short.loc[cut_short["variant"] == "dense", "note"] = "out of memory"
     table = pd.concat([cut_short, step(["large"], batch=32)])
-    drawn = moe_step.steps(on_machines.read(store(tmp_path, table), moe_step.LABELS, ["batch"]), "large")
+    drawn = moe_step.steps(on_machines.read(store_measured(tmp_path, table), moe_step.LABELS, ["batch"]), "large")
     assert set(drawn["batch"]) == {32} and "dense" in set(drawn["variant"])
 
 
@@ -148,7 +139,7 @@ def test_charts_draw_what_the_measurements_write(tmp_path):
         "race_wall": pd.DataFrame(races),
     }
     for stem, table in tables.items():
-        assert draw("mixtral", stem, POSTED, tmp_path, [store(tmp_path, table)]), stem
+        assert draw("mixtral", stem, POSTED, tmp_path, [store_measured(tmp_path, table)]), stem
 
 
 # Bad input
@@ -188,7 +179,7 @@ def first(**cells):
     ],
 )
 def test_a_measured_table_that_breaks_an_identity_is_not_drawn(stem, spoil, message, tmp_path):
-    path = store(tmp_path, spoil(TABLES[stem]()))
+    path = store_measured(tmp_path, spoil(TABLES[stem]()))
     with pytest.raises(ArtefactError) as caught:
         draw("mixtral", stem, POSTED, tmp_path, [path])
     assert message in str(caught.value) and caught.value.context["file"] == path
@@ -199,33 +190,41 @@ def test_a_number_that_is_missing_without_a_note_is_named(tmp_path):
     table = latency()
     table.loc[2, "p95_seconds"] = None
     with pytest.raises(ArtefactError, match="no proper number") as caught:
-        on_machines.read(store(tmp_path, table), ["variant"], ["p50_seconds", "p95_seconds"])
+        on_machines.read(store_measured(tmp_path, table), ["variant"], ["p50_seconds", "p95_seconds"])
     assert caught.value.context["column"] == "p95_seconds"
 
 
 def test_only_notes_are_nothing_to_draw(tmp_path):
     with pytest.raises(ArtefactError, match="only notes"):
-        on_machines.read(store(tmp_path, latency().assign(note="out of memory")), ["variant"], ["p50_seconds"])
+        on_machines.read(store_measured(tmp_path, latency().assign(note="out of memory")), ["variant"], ["p50_seconds"])
 
 
 def test_no_dense_step_is_nothing_to_compare_with(tmp_path):
     with pytest.raises(ArtefactError, match="no machine has a dense step"):
-        draw("mixtral", "moe_step", {}, tmp_path, [store(tmp_path, step().query("variant != 'dense'"))])
+        draw("mixtral", "moe_step", {}, tmp_path, [store_measured(tmp_path, step().query("variant != 'dense'"))])
 
 
 @pytest.mark.parametrize(
     "about", ['{"machine": "other"}', '{"machine": "a-laptop"}', "[]", "{", '{"machine": "a-laptop", "tiny": 1']
 )
 def test_provenance_that_is_missing_or_anothers_is_an_error(about, tmp_path):
-    path = store(tmp_path, latency())
+    path = store_measured(tmp_path, latency())
     path.with_suffix(".json").write_text(about)
     with pytest.raises(ArtefactError) as caught:
         on_machines.read(path, ["variant"], ["p50_seconds"])
     assert Path(caught.value.context["file"]).suffix == ".json"
 
 
+def test_a_table_and_the_provenance_of_another_are_no_pair(tmp_path):
+    """As where a measurement was killed after one of the two had taken its place, or a table was edited by hand."""
+    path = store_measured(tmp_path, latency())
+    path.write_text(path.read_text() + "\n")
+    with pytest.raises(ArtefactError, match="not the one that this was written for"):
+        on_machines.read(path, ["variant"], ["p50_seconds"])
+
+
 def test_a_machine_is_given_once(tmp_path):
-    one, other = store(tmp_path, latency()), store(tmp_path / "elsewhere", latency())
+    one, other = store_measured(tmp_path, latency()), store_measured(tmp_path / "elsewhere", latency())
     with pytest.raises(ArtefactError, match="twice"):
         on_machines.read_all([one, other], ["variant"], [])
 
