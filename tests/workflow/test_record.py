@@ -1,5 +1,6 @@
 """A record that cannot lie: an output is what its job made, of the code and inputs that it started with."""
 
+import json
 import os
 import shutil
 import time
@@ -166,7 +167,60 @@ def test_files_of_unknown_origin_are_not_recorded(origin, tmp_path):
     clone.dvc("pull")
     assert "did not make" in clone.refused("record")
     clone.make("sync")
+    notes = [json.loads(note.read_text()) for note in (clone.path / ".snakemake/metadata").iterdir()]
+    assert notes and all(note["starttime"] == note["endtime"] for note in notes), "nothing ran here"
     clone.make("record")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", ["rule", "caption", "parameter"])
+def test_what_is_restored_is_not_taken_for_made_by_what_says_otherwise(origin, tmp_path, change):
+    """`sync` after a change leaves open the jobs that the change re-runs where all was built, and no other."""
+    clone, built = origin.clone(tmp_path / "clone"), origin
+    clone.dvc("pull")
+    for each in (clone, built):
+        if change == "rule":
+            named = ("--seeded {input.seeded}", "--named {input.named}")
+            each.replace("workflow/rules/toy.smk", " ".join(named), " ".join(reversed(named)))
+        elif change == "caption":
+            each.replace("src/postproof/toy/figures/walk.py", "Position of every walk", "Place of every walk")
+        else:
+            each.set_params({"toy.walk": {"steps": 6}})
+    assert "not the ones that dvc.lock records" in clone.refused("sync")
+    assert clone.plan()["snakemake"] == built.plan()["snakemake"] != set()
+    assert "would make anew" in clone.refused("record")
+    clone.snakemake()
+    built.snakemake()
+    assert clone.artefacts() == built.artefacts()
+    clone.make("record")
+    assert clone.plan() == NOTHING
+    clone.make("sync")
+
+
+@pytest.mark.slow
+def test_what_is_restored_over_other_work_is_taken_for_made_where_it_is_as_recorded(origin, tmp_path):
+    clone = origin.clone(tmp_path / "clone")
+    clone.set_params({"toy.walk": {"steps": 6}})
+    clone.snakemake()
+    clone.git("checkout", "--", ".")
+    clone.dvc("pull", "--force")
+    swapped = ("--seed {wildcards.seed}", "--steps {params.steps}")
+    clone.replace("workflow/rules/toy.smk", " ".join(swapped), " ".join(reversed(swapped)))
+    message = clone.refused("sync")
+    assert "walk@7, walk@8\n" in message
+    assert clone.plan()["snakemake"] == {WALK, WALK.replace("7", "8"), TABLE} | ON_TABLE
+    assert computed(clone.snakemake()) == ["toy.walk", "toy.walk"]
+    assert clone.artefacts() == origin.artefacts()
+    clone.make("record")
+    assert clone.plan() == NOTHING
+
+
+def test_nothing_is_taken_for_made_while_a_snakemake_runs(checkout):
+    lock = checkout.path / ".snakemake/locks/0.output.lock"
+    lock.parent.mkdir(exist_ok=True)
+    lock.write_text(f"{TABLE}\n")
+    assert "snakemake --unlock" in checkout.refused("sync")
+    assert lock.is_file(), "it is another's"
 
 
 @pytest.mark.slow

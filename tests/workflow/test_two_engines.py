@@ -90,6 +90,15 @@ MATTERS = [
     ("claims/toy.yaml", "ends above zero", "ends at or above zero", ON_VERDICTS),
     ("params.yaml", "steps: 5", "steps: 6", WALKS | ON_WALKS),
 ]
+# What a rule says itself is in dvc.yaml, which is made from the rules.
+WORDS_MATTER = [
+    ("workflow/rules/toy.smk", "--seed {wildcards.seed} --steps {params.steps}",
+     "--steps {params.steps} --seed {wildcards.seed}", WALKS | ON_WALKS),
+    ("workflow/rules/toy.smk", "--seeded {input.seeded} --named {input.named}",
+     "--named {input.named} --seeded {input.seeded}", ON_WALKS),
+    ("claims/toy.yaml", "A post of three jobs", "A post", ON_VERDICTS),
+    ("src/postproof/toy/figures/walk.py", "Position of every walk", "Place of every walk", {PAGE, OF_POST, OF_ALL}),
+]  # fmt: skip
 DOES_NOT = [
     ("src/postproof/toy/walk.py", "    wait()\n", "    wait()  # for the tests\n"),
     ("src/postproof/toy/walk.py", '"""Walk at random', '"""Walk\n\nat random'),
@@ -106,6 +115,13 @@ DOES_NOT = [
 @pytest.mark.parametrize("file, old, new, jobs", MATTERS, ids=[f"{file}: {new}" for file, _, new, _ in MATTERS])
 def test_what_matters_reruns_what_depends_on_it_and_nothing_else(checkout, file, old, new, jobs):
     checkout.replace(file, old, new)
+    assert checkout.plan() == both(jobs)
+
+
+@pytest.mark.parametrize("file, old, new, jobs", WORDS_MATTER, ids=[new for _, _, new, _ in WORDS_MATTER])
+def test_words_of_a_rule_rerun_its_jobs_in_both_engines(checkout, file, old, new, jobs):
+    checkout.replace(file, old, new)
+    checkout.make("deps")
     assert checkout.plan() == both(jobs)
 
 
@@ -167,6 +183,7 @@ def test_a_stale_dvc_file_is_named_and_made_by_record(checkout):
     checkout.postproof("dvcfile", "--check")
     checkout.replace("workflow/rules/toy.smk", 'steps=section("toy.walk.steps")', 'steps=section("toy.text.words")')
     assert "stale" in checkout.refused("dvcfile", "--check")
+    assert "make deps" in checkout.run("python", "-m", "postproof", "plan", check=False).stdout
     checkout.snakemake()
     assert "made anew" in checkout.postproof("record")
     checkout.postproof("dvcfile", "--check")

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
+import json
 import logging
+import os
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -44,7 +47,8 @@ class Job:
     """Paths are relative to the repository's root; `params` pairs dotted keys of params.yaml with what the job gets.
 
     `needed` says whether Snakemake would run the job now, `known` whether it has on record what made the outputs: where
-    it has not, it cannot see that code or params changed.
+    it has not, it cannot see that code or params changed. `words` is a digest of what the rule itself says of the job:
+    its shell text, and params that are no part of params.yaml (a caption, a title).
     """
 
     rule: Rule
@@ -54,6 +58,7 @@ class Job:
     outputs: tuple[str, ...]
     params: frozenset[tuple[str, str]]
     command: tuple[str, ...]  # with its arguments, as engines/job.py gets it
+    words: str
     needed: bool
     known: bool
 
@@ -65,22 +70,7 @@ def jobs(root: Path, overrides: Mapping[str, Any] | None = None, targets: Iterab
     Snakefile reads files relative to it. Raises EngineError where no rule makes an input that is not there, or two
     files of jobs have one name where letters have no case.
     """
-    from snakemake.api import DAGSettings
-    from snakemake.exceptions import MissingInputException
-
-    checksum_limit = params.load(root / PROFILE)["max-checksum-file-size"]
-    settings = DAGSettings(targets=frozenset(targets), force_incomplete=True, max_checksum_file_size=checksum_limit)
-    with _workflow(root, overrides) as workflow_api:
-        workflow_api.dag(dag_settings=settings)
-        workflow = workflow_api._workflow
-        workflow._prepare_dag(forceall=False, ignore_incomplete=False, lock_warn_only=True)
-        workflow.persistence.drop_iocache = lambda: None  # whoever only looks removes nothing
-        try:
-            workflow._build_dag()
-        except MissingInputException as error:
-            raise EngineError("a file is missing that no rule makes", snakemake=" ".join(str(error).split()),
-                              remedy="put it there, or write the rule that makes it; a recorded run: "
-                                     "`postproof recorded --record` (docs/recorded.md)") from None  # fmt: skip
+    with _built(root, overrides, targets) as workflow:
         found = [
             _job(job, workflow.dag.needrun(job), workflow.persistence.has_metadata(job))
             for job in workflow.dag.jobs
@@ -88,6 +78,28 @@ def jobs(root: Path, overrides: Mapping[str, Any] | None = None, targets: Iterab
         ]
         check_case(path for job in found for path in (*job.inputs, *job.outputs))
         return sorted(found, key=lambda job: job.outputs)
+
+
+def note_as_made(root: Path, outputs: Collection[str]) -> None:
+    """Has Snakemake note that the jobs of these outputs were run with what is here now, and that they are complete.
+
+    What `snakemake --touch` does, which does it to all jobs and sleeps a tenth of a second at each. Raises EngineError
+    while a Snakemake runs here.
+    """
+    from snakemake.exceptions import LockException
+    from snakemake.settings.types import ExecutionSettings
+
+    with _built(root, forceall=True) as workflow:  # forced: it locks what is to be made
+        workflow.execution_settings = ExecutionSettings()
+        workflow.persistence._get_recorded_starttime = os.path.getmtime  # no job ran: it took no time
+        try:
+            with workflow.persistence.lock():
+                for job in workflow.dag.jobs:
+                    if job.output and set(map(str, job.output)) <= set(outputs):
+                        workflow.async_run(workflow.persistence.finished(job))
+        except LockException:
+            raise EngineError("another Snakemake runs here, or one was killed",
+                              remedy="wait for it; if none runs, `snakemake --unlock`") from None  # fmt: skip
 
 
 def check_case(paths: Iterable[str]) -> None:
@@ -106,6 +118,32 @@ def rules(root: Path) -> list[Rule]:
     with _workflow(root) as workflow_api:
         workflow_api.dag()
         return [_rule(rule) for rule in workflow_api._workflow.rules if rule.output]
+
+
+@contextlib.contextmanager
+def _built(
+    root: Path, overrides: Mapping[str, Any] | None = None, targets: Iterable[str] = (), forceall: bool = False
+) -> Iterator[Any]:
+    """Snakemake's workflow with the DAG behind the targets. Locks where all are forced; whoever only looks does not."""
+    from snakemake.api import DAGSettings
+    from snakemake.exceptions import MissingInputException
+
+    checksum_limit = params.load(root / PROFILE)["max-checksum-file-size"]
+    settings = DAGSettings(
+        targets=frozenset(targets), forceall=forceall, force_incomplete=True, max_checksum_file_size=checksum_limit
+    )
+    with _workflow(root, overrides) as workflow_api:
+        workflow_api.dag(dag_settings=settings)
+        workflow = workflow_api._workflow
+        workflow._prepare_dag(forceall=forceall, ignore_incomplete=False, lock_warn_only=not forceall)
+        workflow.persistence.drop_iocache = lambda: None  # whoever only looks removes nothing
+        try:
+            workflow._build_dag()
+        except MissingInputException as error:
+            raise EngineError("a file is missing that no rule makes", snakemake=" ".join(str(error).split()),
+                              remedy="put it there, or write the rule that makes it; a recorded run: "
+                                     "`postproof recorded --record` (docs/recorded.md)") from None  # fmt: skip
+        yield workflow
 
 
 @contextlib.contextmanager
@@ -145,7 +183,8 @@ def _pattern(path) -> str:
 
 def _job(job, needed: bool, known: bool) -> Job:
     code = [str(path) for path in job.input if Path(path).parent == codegraph.FOLDER]
-    words = shlex.split(job.shellcmd)
+    line = shlex.split(job.shellcmd)
+    own = sorted(repr(value) for value in job.non_derived_params if not hasattr(value, "key"))
     return Job(
         rule=_rule(job.rule),
         wildcards=dict(job.wildcards_dict),
@@ -154,7 +193,8 @@ def _job(job, needed: bool, known: bool) -> Job:
         outputs=tuple(map(str, job.output)),
         # A param without a key is no part of params.yaml, but of the rule's own text.
         params=frozenset((value.key, str(value)) for value in job.params if hasattr(value, "key")),
-        command=tuple(words[words.index("--", words.index(RUNNER)) + 1 :]) if RUNNER in words else (),
+        command=tuple(line[line.index("--", line.index(RUNNER)) + 1 :]) if RUNNER in line else (),
+        words=hashlib.sha256(json.dumps([job.rule.shellcmd, own]).encode()).hexdigest()[:12],
         needed=needed,
         known=known,
     )

@@ -7,6 +7,7 @@ of one rule that differ in more than their wildcards' values are stages of their
 - Files that are made for each of the values that params.yaml has (runs over seeds) are inputs by their folder: how many
   there are is params.yaml's. .dvcignore leaves out what no job made.
 - Code is an input through build/code/{command}.txt, which the stage `code` makes.
+- What a rule says itself (its shell text, a caption) DVC does not see: a digest of it ends the command, as a comment.
 - A rule whose values in params.yaml are empty by default has no job; the EXAMPLES of the post's settings give it one.
 """
 
@@ -21,7 +22,7 @@ from postproof.core import files
 from postproof.core.errors import EngineError
 from postproof.engines import codegraph, dag, params
 from postproof.engines.dag import Job, Rule
-from postproof.engines.lockfile import CODE_STAGE
+from postproof.engines.lockfile import CODE_STAGE, WORDS
 
 DVC_FILE = Path("dvc.yaml")
 # Forced: the outputs are there (`persist`), and Snakemake may take them for current. What is known is restored.
@@ -53,8 +54,12 @@ def main(args) -> None:
 
 def check() -> None:
     """Raises EngineError when dvc.yaml is not as it would be made."""
-    if _there() != made(Path.cwd()):
+    if is_stale():
         raise EngineError("stale: rules, params or code have changed", file=DVC_FILE, remedy="run `make deps`")
+
+
+def is_stale() -> bool:
+    return _there() != made(Path.cwd())
 
 
 def write(root: Path) -> bool:
@@ -185,9 +190,9 @@ def _stage(group: list[Job], names: Mapping[str, str], by_params: Mapping[str, R
     patterns = [pattern.format(**fixed, **names) for pattern in group[0].rule.inputs]
     deps = _templates([_inputs(job, by_params) for job in group], group, names, patterns)
     keys = _templates([{key for key, _ in job.params} for job in group], group, names, replaced=True)
-    if deps is None or keys is None:
+    if deps is None or keys is None or len({job.words for job in group}) > 1:
         return None
-    stage: dict[str, Any] = {"cmd": f"${{snakemake}} {group[0].rule.name} -- {outs[0]}"}
+    stage: dict[str, Any] = {"cmd": f"${{snakemake}} {group[0].rule.name} -- {outs[0]}{WORDS}{group[0].words}"}
     stage["deps"] = sorted(deps)
     if keys:
         stage["params"] = sorted(keys)

@@ -19,6 +19,7 @@ import os
 import resource
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,10 +109,10 @@ def key_of(line: list[str], code: str, inputs: dict[str, str], mode: str = "exac
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
 
 
-def key_of_planned(job: dag.Job, sources: codegraph.Sources) -> str:
+def key_of_planned(job: dag.Job, sources: codegraph.Sources, md5: Callable[[Path], str] = receipts.md5_of_input) -> str:
     """The key of a job of the DAG, run with what is here now. `sources`: of the code that is here."""
     listing = sources.listing(job.command[0])
-    inputs = {path: receipts.md5_of_input(Path(path)) for path in sorted(job.inputs)}
+    inputs = {path: md5(Path(path)) for path in sorted(job.inputs)}
     return key_of(list(job.command), hashlib.sha256(listing.encode()).hexdigest(), inputs)
 
 

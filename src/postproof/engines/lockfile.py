@@ -6,16 +6,20 @@ import dataclasses
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Collection, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
 
 from postproof.core import files
 from postproof.core.errors import EngineError, ParamsError
 from postproof.engines import params
 
+if TYPE_CHECKING:
+    from postproof.engines import dag
+
 LOCK_FILE = "dvc.lock"
 CODE_STAGE = "code"  # makes build/code
+WORDS = " # rule: "  # in a stage's command, before the digest of what its rule says (`dag.Job.words`)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +68,37 @@ def differing(root: Path, outputs: Collection[str]) -> list[str]:
     values = functools.cache(lambda file: params.load(root / file) if (root / file).is_file() else {})
     changed = [name for name in dict.fromkeys(made.values()) if _is_changed(stages[name], digest, values)]
     return changed + sorted(set(outputs) - made.keys())
+
+
+def planned_otherwise(root: Path, jobs: Iterable[dag.Job]) -> list[str]:
+    """Stages that are recorded of another job than the rules now have, and outputs of jobs that no stage records.
+
+    Another job: other words of its rule, other inputs or other keys of params.yaml. `dvc status` holds the record
+    against dvc.yaml only, which may be older than the rules.
+    """
+    stages = _stages(root)
+    stage_of = by_output(root)
+    found = {}
+    for job in jobs:
+        for output in job.outputs:
+            name = stage_of.get(output, output)
+            if name not in stages or not _is_of(stages[name], job):
+                found[name] = None
+    return list(found)
+
+
+def by_output(root: Path) -> dict[str, str]:
+    """The stage that records each output."""
+    return {artefact.path: artefact.stage for artefact in read(root)}
+
+
+def _is_of(stage: Mapping[str, Any], job: dag.Job) -> bool:
+    inputs = job.inputs | ({job.code} if job.code else set())
+    deps = {dep["path"] for dep in stage.get("deps", ())}
+    covering = {next((dep for dep in (path, *map(str, PurePosixPath(path).parents)) if dep in deps), None)
+                for path in inputs}  # fmt: skip
+    keys = {key for keys in stage.get("params", {}).values() for key in keys}
+    return covering == deps and keys == {key for key, _ in job.params} and stage["cmd"].endswith(WORDS + job.words)
 
 
 def _is_changed(

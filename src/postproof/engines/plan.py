@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from postproof.engines import dag, dvc_state
+from postproof.engines import dag, dvc_state, dvcfile
 
 
 def add_arguments(parser) -> None:
@@ -23,6 +23,8 @@ def main(args) -> int:
             print(f"{path}: {' and '.join(engine for engine, plan in plans.items() if path in plan)}")
         same = "name the same" if plans["snakemake"] == plans["dvc"] else "DO NOT name the same"
         print(f"{len(plans['snakemake'])} jobs by Snakemake, {len(plans['dvc'])} by DVC; they {same}")
+        if plans["snakemake"] != plans["dvc"] and dvcfile.is_stale():
+            print(f"{dvcfile.DVC_FILE} is not as the rules make it, and DVC goes by it: `make deps`")
     return 0 if plans["snakemake"] == plans["dvc"] else 1
 
 

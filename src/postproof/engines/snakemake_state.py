@@ -35,15 +35,6 @@ def mark_incomplete(outputs: Iterable[str], folder: Path = Path(".snakemake")) -
         notes._mark_incomplete(output, None)
 
 
-def take_as_complete(outputs: Iterable[str], folder: Path = Path(".snakemake")) -> None:
-    """Takes such marks back."""
-    from snakemake.persistence.file import FilePersistence
-
-    notes = FilePersistence(nolock=True, path=folder)
-    for output in outputs:
-        notes._unmark_incomplete(output)
-
-
 def remove_stale_runs(rules, paths: Iterable[str]) -> None:
     """Deletes the runs among `paths`, of files that jobs made, that no rule makes any more: of a removed seed, say.
 

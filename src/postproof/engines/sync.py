@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from postproof.core import environment
+from postproof.core import environment, files
 from postproof.core.errors import EngineError
 from postproof.engines import codegraph, dag, dvc_state, job, lockfile, receipts, remote, snakemake_state
 
@@ -26,22 +28,37 @@ def main(args) -> None:
     jobs = dag.jobs(root)
     outputs = [path for each in jobs for path in each.outputs]
     differing = dvc_state.changed(root) if dvc_state.is_installed() else lockfile.differing(root, outputs)
+    differing += [name for name in lockfile.planned_otherwise(root, jobs) if name not in differing]
+    stage_of = lockfile.by_output(root)
+    open_jobs = [each for each in jobs if any(stage_of.get(path, path) in differing for path in each.outputs)]
+    take_as_made([each for each in jobs if each not in open_jobs], root, sources)
+    # What is restored but not as recorded has to be made; of what was made here Snakemake knows that itself.
+    snakemake_state.mark_incomplete(path for each in open_jobs if not each.known for path in each.outputs)
     if differing:
-        # Touching would tell Snakemake that these are current.
         raise EngineError(
             "the files here are not the ones that dvc.lock records",
             stages=", ".join(differing),
             remedy="run `snakemake --cores` to make them, then `make record` to record them",
         )
-    for path in outputs:
-        receipts.accept(Path(path))
-    for each in jobs:
-        made_of = {"command": list(each.command), "restored": "by DVC, as dvc.lock says"}
-        receipts.keep(job.key_of_planned(each, sources), map(Path, each.outputs), made_of)
-    snakemake_state.take_as_complete(outputs)
-    run("snakemake", "--touch", "--forceall", "--cores", "1", "--quiet", "all", "--", "all")
     print("Snakemake and DVC agree: nothing to do" if dvc_state.is_installed() else
           "nothing to do, by Snakemake and by our own reading of dvc.lock: DVC is not installed")  # fmt: skip
+
+
+def take_as_made(jobs: Sequence[dag.Job], root: Path, sources: codegraph.Sources) -> None:
+    """Has Snakemake and our receipts take the outputs of these jobs, as they are, for made by what is here."""
+    outputs = [Path(path) for each in jobs for path in each.outputs]
+    if not outputs:
+        return
+    os.utime(outputs[0])
+    now = outputs[0].stat().st_mtime_ns
+    for path in outputs:  # one time for all: none is newer than what is made of it
+        os.utime(path, ns=(now, now))
+        receipts.accept(path)
+    md5 = functools.cache(files.md5)  # not by receipts: an input may be one that is to be made again
+    for each in jobs:
+        made_of = {"command": list(each.command), "restored": "by DVC, as dvc.lock says"}
+        receipts.keep(job.key_of_planned(each, sources, md5), map(Path, each.outputs), made_of)
+    dag.note_as_made(root, [path.as_posix() for path in outputs])
 
 
 def refuse_damaged(root: Path) -> None:

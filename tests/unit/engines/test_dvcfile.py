@@ -37,6 +37,7 @@ def jobs(of: Rule, *values: dict[str, str], more: str = "", keys: str = "") -> l
             outputs=tuple(path.format(**each) for path in of.outputs),
             params=frozenset((key.format(**each), "1") for key in keys.split()),
             command=("post.walk",),
+            words="0f",
             needed=False,
             known=True,
         )
@@ -92,7 +93,7 @@ def expanded(found: dict) -> dict[str, dict]:
 
 def check(found: dict, group: list[Job], folders: dict[str, str] | None = None) -> None:
     """The stages are those of the jobs, one each, with the job's inputs, keys and outputs."""
-    by_output = {done["cmd"].split(" -- ")[1]: done for done in expanded(found).values()}
+    by_output = {done["cmd"].split(" -- ")[1].split(" # ")[0]: done for done in expanded(found).values()}
     assert by_output.keys() == {job.outputs[0] for job in group}
     for job in group:
         done = by_output[job.outputs[0]]
@@ -106,7 +107,7 @@ def test_a_job_without_wildcards_is_a_stage():
     group = jobs(rule("table", "post/metrics/walk.csv", "in.txt"), {}, keys="post.arms")
     assert stages(group) == {
         "table": {
-            "cmd": "${snakemake} table -- post/metrics/walk.csv",
+            "cmd": "${snakemake} table -- post/metrics/walk.csv # rule: 0f",
             "deps": [CODE, "in.txt"],
             "params": ["post.arms"],
             "outs": [{"post/metrics/walk.csv": {"persist": True, "cache": False}}],
