@@ -86,9 +86,14 @@ def page(
     """The page as text. `digest`: of the file of verdicts. `told`: of claims what Git says of them."""
     by_name = {chart.name: chart for chart in drawn}
     of_chart = {name: set(pages.drawn_paths(about[name])) for name in by_name}
+    again: dict[str, list[Mapping[str, Any]]] = {}
+    for record in records:
+        if record.get("repeats"):
+            again.setdefault(record["repeats"], []).append(record)
     cards = {
-        record["id"]: views.card(record, titles[post], digest, behind, of_chart, records, told.get(record["id"], ()))
+        name: views.card(record, titles[post], digest, behind, of_chart, again.get(name, ()), told.get(name, ()))
         for record in show.counted(records)
+        for name in [record["id"]]
     }
     sections = [
         laid_out(number, section, by_name, cards)
@@ -121,7 +126,7 @@ def laid_out(number: int, section: pages.Section, by_name: Mapping[str, Chart], 
     blocks = []
     for name in section.charts:
         here = [card for card in left if name in card.charts]
-        left = [card for card in left if card not in here]
+        left = [card for card in left if name not in card.charts]
         blocks.append(dataclasses.replace(by_name[name], claims=tuple(here)))
     return Section(f"section-{number}", section.title, tuple(blocks), tuple(left), section.findings, section.others)
 

@@ -83,11 +83,11 @@ def card(
     digest: str,
     sources: Mapping[str, Source],
     drawn: Mapping[str, set[str]],
-    records: Sequence[Record] = (),
+    said_again: Sequence[Record] = (),
     history: Sequence[str] = (),
 ) -> Card:
-    """`digest`: of the file of verdicts. `drawn`: paths of tables by chart. `records`: of the whole post. `history`:
-    what Git says of it.
+    """`digest`: of the file of verdicts. `drawn`: paths of tables by chart. `said_again`: records that repeat it.
+    `history`: what Git says of it.
     """
     paths = pages.paths_of(record)
     verdict = record["verdict"]
@@ -115,7 +115,7 @@ def card(
         params=tuple(dict.fromkeys(PARAM.findall(artefacts))),
         sources=tuple(sources[path] for path in paths if path in sources),
         charts=tuple(name for name, tables_drawn in drawn.items() if tables_drawn & set(paths)),
-        said_again=tuple(each for each in records if each.get("repeats") == record["id"]),
+        said_again=tuple(said_again),
         citation=citation(record, title, digest),
         history=tuple(history),
     )

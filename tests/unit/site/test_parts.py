@@ -213,3 +213,33 @@ def test_a_post_without_charts_and_claims_of_every_kind_has_a_page():
     for name in "abde":
         assert text.count(f'id="{name}"') == 1
     assert "Needs a card." in text and "again: holds" in text
+
+
+def test_with_more_claims_a_page_looks_at_their_records_in_proportion():
+    templates = layout.read_templates(sorted(TEMPLATES.iterdir()))
+    drawn = [chart("first"), chart("second")]
+    about = {each.name: {"caption": "A chart.", "code": "", "tables": ["coin/t"], "measured": []} for each in drawn}
+
+    class Counted(dict):
+        looks = 0
+
+        def get(self, *key):
+            Counted.looks += 1
+            return super().get(*key)
+
+        def __getitem__(self, key):
+            Counted.looks += 1
+            return super().__getitem__(key)
+
+    def looks(claims: int) -> int:
+        Counted.looks = 0
+        records = []
+        for number in range(claims):
+            records.append(Counted(record(f"a{number}", stages={"results/coin/metrics/t.csv": None})))
+            records.append(Counted(record(f"b{number}", repeats=f"a{number}") | {"kind": str(Kind.REPEAT)}))
+        text = post.page("coin", {"coin": "Coins"}, templates, records, "0" * 64, about, drawn, {}, {})
+        assert text.count("Said again") == claims
+        return Counted.looks
+
+    few, more, many = looks(10), looks(20), looks(30)
+    assert many - more == more - few
