@@ -6,6 +6,8 @@ import collections
 import contextlib
 import importlib.util
 import os
+import re
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ from typing import Any
 from postproof.core import environment, files
 from postproof.core.errors import EngineError
 from postproof.engines.lockfile import CODE_STAGE
+
+_NAME = re.compile(r"[A-Za-z_][\w-]*")  # no number, of which YAML makes another key, and no pattern of dpath's
 
 
 def is_installed() -> bool:
@@ -30,9 +34,11 @@ def check_installed() -> None:
 def read_params_once() -> None:
     """Has DVC keep what it read of a file of parameters, for as long as the file stays as it is.
 
-    DVC (3.67) reads and parses the file for each stage that uses it, which is more than half of `dvc status`.
+    DVC (3.67) reads and parses the file for each stage that uses it, which is more than half of `dvc status`, and then
+    looks at every value in it for each key: with a list of a thousand seeds that is a million for their stages.
     """
     check_installed()
+    import dpath
     from dvc.dependency import param
 
     if getattr(param.load_path, "keeps", False):
@@ -48,8 +54,17 @@ def read_params_once() -> None:
             kept[state] = read(path, fs)
         return kept[state]
 
+    def get(content: Any, key: str, separator: str) -> Any:
+        found = content
+        for part in key.split(separator):
+            if not _NAME.fullmatch(part) or not isinstance(found, dict) or part not in found:
+                return dpath.get(content, key, separator=separator)
+            found = found[part]
+        return found
+
     load_path.keeps = True
     param.load_path = load_path
+    param.dpath = types.SimpleNamespace(get=get, search=dpath.search)
 
 
 def write_whole() -> None:

@@ -40,6 +40,27 @@ def test_a_file_is_read_once_until_it_changes(reads, tmp_path):
     assert len(paths) == 2
 
 
+def test_a_key_gives_what_dvc_finds_without_a_look_at_the_rest(reads, tmp_path, monkeypatch):
+    """DVC looks at every value for each key: with a run for each of N seeds, N times N of them."""
+    import dpath
+    from dvc.dependency.param import read_param_file
+    from dvc.fs import LocalFileSystem
+
+    file, fs, walked = tmp_path / "params.yaml", LocalFileSystem(), []
+    file.write_text("a: {b: {c: 1}, list: [4, 5], 7: 8, x.y: 9, '*': 3, none: null}\nd-e: [6]\n")
+    keys = ["a.b", "a.b.c", "a.list", "a.list.1", "a.7", "a.none", "d-e", "a.b.c.none", "nothing", "a.x.y", "b"]
+    by_dvc = {}
+    for key in keys:
+        try:
+            by_dvc[key] = dpath.get(reads[0].load_path(str(file), fs), key, separator=".")
+        except KeyError:
+            pass
+    assert read_param_file(fs, str(file), keys, flatten=True) == by_dvc and "a.list.1" in by_dvc
+    monkeypatch.setattr(dpath.segments, "walk", lambda *arguments: walked.append(arguments) or iter(()))
+    assert read_param_file(fs, str(file), ["a.b.c", "d-e"], flatten=True) == {"a.b.c": 1, "d-e": [6]}
+    assert not walked
+
+
 def test_what_is_no_local_file_is_left_to_dvc(reads, tmp_path):
     from dvc.fs import MemoryFileSystem
 
