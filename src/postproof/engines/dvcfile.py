@@ -86,24 +86,24 @@ def made(root: Path) -> str:
         def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
             super().increase_indent(flow, False)
 
-    content = {"vars": [{"snakemake": SNAKEMAKE}], "stages": stages(root)} | shown(root)
+    jobs = dag.jobs(root)
+    content = {"vars": [{"snakemake": SNAKEMAKE}], "stages": stages(root, jobs)} | shown(jobs)
     return HEADER + yaml.dump(content, Dumper=Plain, sort_keys=False, width=1000)
 
 
-def shown(root: Path) -> dict[str, list[str]]:
+def shown(jobs: Iterable[Job]) -> dict[str, list[str]]:
     """What `dvc metrics` and `dvc plots` show: the tally of each post's verdicts, and the charts."""
-    outputs = sorted(output for job in dag.jobs(root) for output in job.outputs)
+    outputs = sorted(output for job in jobs for output in job.outputs)
     return {
         "metrics": [path for path in outputs if PurePosixPath(path).name == TALLY],
         "plots": [path for path in outputs if PurePosixPath(path).match("figures/*.svg")],
     }
 
 
-def stages(root: Path) -> dict[str, dict[str, Any]]:
-    """The stages by name, in the order of the flow."""
+def stages(root: Path, jobs: Sequence[Job]) -> dict[str, dict[str, Any]]:
+    """The stages by name, in the order of the flow. `jobs`: all of the DAG."""
     sources = codegraph.Sources.read(root)
     rules = dag.rules(root)
-    jobs = dag.jobs(root)
     groups: dict[str, list[Job]] = {}
     for job in [*jobs, *_optional(root, rules, {job.rule.name for job in jobs})]:
         groups.setdefault(job.rule.name, []).append(job)

@@ -11,6 +11,7 @@ job of the same make is restored from there, by either engine.
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -19,7 +20,7 @@ import os
 import resource
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,18 +103,34 @@ def changed(what: str, file: Path) -> EngineError:
                        remedy="run it again: the job will be made with what is there now")  # fmt: skip
 
 
-def key_of(line: list[str], code: str, inputs: dict[str, str], mode: str = "exact") -> str:
-    """What a job is made of, as one digest."""
+def key_of(
+    line: list[str],
+    code: str,
+    inputs: dict[str, str],
+    mode: str = "exact",
+    installed: Mapping[str, str | None] | None = None,
+) -> str:
+    """What a job is made of, as one digest. `installed`: libraries(), for who has it already."""
     kernels = exact.ENVIRONMENT if mode == "exact" else mode
-    made_of = {"command": line, "code": code, "inputs": inputs, "kernels": kernels, "libraries": libraries()}
+    made_of = {
+        "command": line,
+        "code": code,
+        "inputs": inputs,
+        "kernels": kernels,
+        "libraries": installed or libraries(),
+    }
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
 
 
-def key_of_planned(job: dag.Job, sources: codegraph.Sources, md5: Callable[[Path], str] = receipts.md5_of_input) -> str:
-    """The key of a job of the DAG, run with what is here now. `sources`: of the code that is here."""
-    listing = sources.listing(job.command[0])
-    inputs = {path: md5(Path(path)) for path in sorted(job.inputs)}
-    return key_of(list(job.command), hashlib.sha256(listing.encode()).hexdigest(), inputs)
+def keys_of_planned(
+    jobs: Iterable[dag.Job], sources: codegraph.Sources, md5: Callable[[Path], str] = receipts.md5_of_input
+) -> Iterator[tuple[dag.Job, str]]:
+    """Jobs of the DAG, each with its key, run with what is here now. `sources`: of the code that is here."""
+    installed = libraries()  # once: of a thousand jobs it was a third of `record`
+    code = functools.cache(lambda command: hashlib.sha256(sources.listing(command).encode()).hexdigest())
+    for job in jobs:
+        inputs = {path: md5(Path(path)) for path in sorted(job.inputs)}
+        yield job, key_of(list(job.command), code(job.command[0]), inputs, installed=installed)
 
 
 def libraries() -> dict[str, str | None]:

@@ -49,6 +49,11 @@ def read(root: Path) -> list[Artefact]:
     return artefacts
 
 
+def stage_names(root: Path) -> list[str]:
+    """Every recorded stage but that of the code, in the lock file's order. Raises EngineError as `read` does."""
+    return list(_stages(root))
+
+
 def unchanged(root: Path) -> bool:
     """Whether every recorded output is there with the recorded bytes."""
     return all(item.is_in(root) for item in read(root))

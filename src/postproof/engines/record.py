@@ -37,8 +37,8 @@ def main(args) -> None:
             remedy="run `snakemake --cores` first (`snakemake --cores --forceall` for files of unknown origin)",
         )
     sources = codegraph.Sources.read(codegraph.ROOT)
-    for each in jobs:
-        check(each, sources)
+    for each, key in job.keys_of_planned(jobs, sources):
+        check(each, key)
     if dvcfile.write(root):
         print(f"{dvcfile.DVC_FILE}: made anew, since rules or params have changed; commit it too")
     commit(jobs)
@@ -61,9 +61,9 @@ def is_open(each: dag.Job) -> bool:
     return each.needed or not each.known
 
 
-def check(each: dag.Job, sources: codegraph.Sources) -> None:
+def check(each: dag.Job, key: str) -> None:
     """Raises EngineError unless the outputs are what a job of this very make gave: code, params and inputs as here."""
-    if not receipts.is_made(job.key_of_planned(each, sources), map(Path, each.outputs)):
+    if not receipts.is_made(key, map(Path, each.outputs)):
         output = min(each.outputs)
         raise EngineError(
             "a file is not what its job makes of the code, params and inputs that are here",
@@ -77,12 +77,12 @@ def drop_stale(root: Path) -> list[str]:
     """Removes the stages from dvc.lock that dvc.yaml no longer has (a removed seed, say): DVC leaves them in."""
     from ruamel.yaml import YAML
 
-    yaml = YAML()
-    path = root / lockfile.LOCK_FILE
-    document = yaml.load(path.read_text(encoding="utf-8"))
     current = dvc_state.stage_names(root)
-    stale = [name for name in document["stages"] if name not in current]
-    if stale:
+    stale = [name for name in lockfile.stage_names(root) if name not in current]
+    if stale:  # only then: to read it for writing takes seven times as long
+        yaml = YAML()
+        path = root / lockfile.LOCK_FILE
+        document = yaml.load(path.read_text(encoding="utf-8"))
         for name in stale:
             del document["stages"][name]
         with files.atomic(path) as temporary, temporary.open("w", encoding="utf-8") as file:

@@ -55,9 +55,9 @@ def take_as_made(jobs: Sequence[dag.Job], root: Path, sources: codegraph.Sources
         os.utime(path, ns=(now, now))
         receipts.accept(path)
     md5 = functools.cache(files.md5)  # not by receipts: an input may be one that is to be made again
-    for each in jobs:
+    for each, key in job.keys_of_planned(jobs, sources, md5):
         made_of = {"command": list(each.command), "restored": "by DVC, as dvc.lock says"}
-        receipts.keep(job.key_of_planned(each, sources, md5), map(Path, each.outputs), made_of)
+        receipts.keep(key, map(Path, each.outputs), made_of)
     dag.note_as_made(root, [path.as_posix() for path in outputs])
 
 
