@@ -209,7 +209,9 @@ def _by_seed(chosen: pandas.DataFrame, table: Table) -> list[pandas.DataFrame]:
     if found != set(table.seeds):
         raise ClaimError("runs and params have different seeds", found=", ".join(map(str, sorted(found))),
                          allowed=", ".join(map(str, table.seeds)))  # fmt: skip
-    return [chosen[chosen[table.seed] == seed] for seed in table.seeds]
+    # Split once: a comparison of all rows for each seed would be seeds times rows.
+    by_seed = dict(iter(chosen.groupby(table.seed, sort=False)))
+    return [by_seed[seed] for seed in table.seeds]
 
 
 def _check_order(runs: list[pandas.DataFrame], checkpoint: str) -> None:

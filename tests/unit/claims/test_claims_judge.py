@@ -684,6 +684,16 @@ def test_a_selection_has_to_mean_one_thing(tmp_path, value, message, details):
         assert detail in str(caught.value)
 
 
+def test_rows_of_runs_may_stand_in_any_order_of_runs(desk):
+    """A run's own rows stay in theirs."""
+    expected = desk.judge()
+    desk.race = desk.race.sort_values("step", kind="stable")  # of all runs, one checkpoint after the other
+    assert desk.judge() == expected
+    desk.race = desk.race.sort_values("step", ascending=False, kind="stable")
+    with pytest.raises(ClaimError, match="checkpoints do not increase"):
+        desk.judge()
+
+
 def test_rows_of_several_runs(desk):
     """Without a checkpoint column a run has rows, which are one value each by default and all of them on demand."""
     desk.judge()
