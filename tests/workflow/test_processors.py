@@ -1,7 +1,7 @@
 """The same bytes on other processors, emulated: needs qemu-user (Debian: apt-get install qemu-user).
 
 An emulator is some fifty times slower and takes most of a minute to import torch, so each processor is one process that
-runs one command after the other, the same way as a process on this machine's own: ten minutes each, `make test-cpus`.
+runs one command after the other, the same way as a process on this machine's own: some minutes each, `make test-cpus`.
 """
 
 import importlib
@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from postproof.core import exact, files, tables
+from postproof.core.errors import EngineError
 from postproof.engines import params
 from postproof.mixtral.model import ARMS
 
@@ -142,13 +143,19 @@ def test_an_emulated_processor_gives_the_same_bytes(tmp_path, corpus, qemu, proc
 
 
 @pytest.mark.slow
-def test_a_processor_without_avx2_is_refused_in_words(qemu):
-    line = "from postproof.core.errors import EngineError; from postproof.engines import limits\n"
-    line += "try: limits.check_processor()\nexcept EngineError as error: print(error)\nelse: print('none')"
+@pytest.mark.parametrize("mode", ["exact", "fast"])
+@pytest.mark.parametrize("processor", ["Nehalem", "SandyBridge", "Haswell"])
+def test_a_processor_without_avx2_is_refused_in_words_in_exact_mode(qemu, tmp_path, processor, mode):
+    """Before NumPy is imported, which would end in an illegal instruction."""
+    out = tmp_path / "norms.csv"
+    settings = json.dumps(OF_LLAMA2["norm_check"] | dict(width=64, tokens=4, seeds=[0]))
+    command = ["postproof", "--mode", mode, "llama2.norm_check", "--settings", settings, "--out", str(out)]
     environment = {name: value for name, value in os.environ.items() if name not in exact.ENVIRONMENT}
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT / "src"), *filter(None, sys.path)])
-    said = {}
-    for processor in ("Nehalem", "Haswell"):
-        command = [qemu, "-cpu", processor, os.path.realpath(sys.executable), "-c", line]
-        said[processor] = subprocess.run(command, env=environment, capture_output=True, text=True).stdout.strip()
-    assert "AVX2" in said["Nehalem"] and said["Haswell"] == "none"
+    line = [qemu, "-cpu", processor, os.path.realpath(sys.executable), "-m", *command]
+    done = subprocess.run(line, env=environment, capture_output=True, text=True, cwd=ROOT)
+    if mode == "exact" and processor != "Haswell":
+        assert done.returncode == EngineError.exit_code, done.stderr
+        assert "missing: AVX2" in done.stderr and "mode=fast" in done.stderr and not out.exists()
+    else:
+        assert done.returncode == 0 and out.exists(), done.stderr

@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 
 from postproof import cli
-from postproof.core import environment
+from postproof.core import environment, exact
 from postproof.core.errors import PostproofError
 from snakemake.io import flag
 
-from postproof.engines import codegraph, dag, inventory, limits, params, receipts, snakemake_state
+from postproof.engines import codegraph, dag, inventory, params, receipts, snakemake_state
 
 ROOT = Path(workflow.basedir)
 
@@ -36,7 +36,7 @@ snakemake_state.note_rules(workflow, config, ROOT)
 
 MODE = config["mode"]
 if MODE == "exact":
-    or_exit(limits.check_processor)
+    or_exit(exact.check_processor)
 RESULTS = "results" if MODE == "exact" else "results-fast"
 # Exact jobs are one thread each and run side by side; a fast one takes what there is, or its GPU's share of that.
 AT_ONCE = 1 if config["device"] == "cpu" else snakemake_state.limit_gpus(workflow)

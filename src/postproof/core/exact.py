@@ -14,12 +14,17 @@ dispatchers have to be held still:
 
 MKL stays pinned as well, since ATen uses its vector functions. Each job is one thread: splitting a sum over threads
 changes it. Parallelism comes from jobs side by side.
+
+On x86-64 without AVX2 these kernels are illegal instructions, from the import of NumPy on: refused in words before.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
+import platform
 import sys
+from pathlib import Path
 
 from postproof.core.errors import EngineError
 
@@ -33,13 +38,23 @@ ENVIRONMENT = {
     "MKL_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
 }
+# What the kernels above are made of, as CPUID tells it: glibc's number of the leaf, the register from EAX on, the bit.
+NEEDED = {"AVX2": (1, 1, 5), "FMA": (0, 2, 12)}
+
+
+class _Leaf(ctypes.Structure):
+    """`cpuid_feature` of glibc's <sys/platform/x86.h>: the registers, as there and as usable."""
+
+    _fields_ = [("cpuid", ctypes.c_uint * 4), ("active", ctypes.c_uint * 4)]
 
 
 def pin() -> None:
     """Fixes kernels and threads of this process and its children. Call it before NumPy or torch is imported.
 
-    Raises EngineError when one of them was imported under another setting: it would be too late.
+    Raises EngineError when one of them was imported under another setting: it would be too late; and on a processor
+    that has not these kernels.
     """
+    check_processor()
     if all(os.environ.get(name) == value for name, value in ENVIRONMENT.items()):
         return
     loaded = sorted({"numpy", "torch"} & sys.modules.keys())
@@ -50,6 +65,38 @@ def pin() -> None:
             remedy="call postproof.core.exact.pin() first, or run the command as `python -m postproof ...`",
         )
     os.environ.update(ENVIRONMENT)
+
+
+def check_processor() -> None:
+    """Raises EngineError on x86-64 without AVX2 and FMA.
+
+    Other architectures have kernels of their own, and come out within tolerance.
+    """
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        return
+    missing = [name for name in NEEDED if not _has(name)]
+    if missing:
+        raise EngineError(
+            "exact mode needs a processor with AVX2 and FMA (2013 and later)",
+            missing=", ".join(missing),
+            remedy="run `snakemake --cores --config mode=fast`, which takes what there is and writes results-fast/; "
+            "one command: `postproof --mode fast COMMAND`",
+        )
+
+
+def _has(feature: str) -> bool:
+    """Not asked of NumPy: its import is what would fail. What nobody knows is taken for there."""
+    leaf, register, bit = NEEDED[feature]
+    try:
+        ask = ctypes.CDLL(None).__x86_get_cpuid_feature_leaf  # glibc 2.33
+    except (AttributeError, OSError, TypeError):
+        try:
+            flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\nflags")[2].partition("\n")[0].split()
+        except OSError:
+            return True
+        return not flags or feature.lower() in flags
+    ask.argtypes, ask.restype = [ctypes.c_uint], ctypes.POINTER(_Leaf)
+    return bool(ask(leaf).contents.active[register] >> bit & 1)
 
 
 def pinned() -> bool:

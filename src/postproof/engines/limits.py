@@ -9,37 +9,13 @@ one hierarchy (version 2) or one for each resource (version 1). See the kernel's
 from __future__ import annotations
 
 import os
-import platform
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 
-from postproof.core.errors import EngineError
-
 CGROUPS = Path("/sys/fs/cgroup")
 MEMBERSHIP = Path("/proc/self/cgroup")
-
-# As NumPy names the level of x86-64 with AVX2 and FMA; in exact mode every product takes kernels of it (core/exact.py).
-EXACT_LEVEL = "X86_V3"
-
-
-def check_processor() -> None:
-    """Raises EngineError where exact mode would end in an illegal instruction: on x86-64 without AVX2 and FMA.
-
-    Other architectures have kernels of their own, and come out within tolerance.
-    """
-    if platform.machine().lower() not in ("x86_64", "amd64"):
-        return
-    import numpy as np
-
-    found = np.show_config(mode="dicts")["SIMD Extensions"]
-    if EXACT_LEVEL not in (*found["baseline"], *found.get("found", ())):
-        raise EngineError(
-            "exact mode needs a processor with AVX2 and FMA (2013 and later), and this one has none",
-            found=", ".join([*found["baseline"], *found.get("found", ())]),
-            remedy="run `snakemake --cores --config mode=fast`, which takes what there is and writes results-fast/",
-        )
 
 
 def cores(mounted: Path = CGROUPS, membership: Path = MEMBERSHIP) -> int:
