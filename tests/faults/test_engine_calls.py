@@ -1,8 +1,8 @@
 """The engines' own commands, killed or refused at a system call, leave whole files; the next run ends the same."""
 
-import os
 import shutil
 import subprocess
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -19,11 +19,21 @@ pytestmark = [
 KINDS = ("rename", "fsync", "remove", "create", "write")
 
 
-def under_strace(checkout: Checkout, log: Path, line: tuple[str, ...], *options: str) -> subprocess.CompletedProcess:
+def under_strace(
+    checkout: Checkout, log: Path, line: tuple[str, ...], fault: injection.Fault | None = None
+) -> subprocess.CompletedProcess:
+    options = fault.options if fault else []
+    if fault is None or fault.effect != injection.KILLED:
+        options = ["--seccomp-bpf", *options]  # several times faster; no signal is delivered with it
     return checkout.run(*injection.traced(log, *options, kinds=KINDS), *line, check=False)
 
 
-def faults_at(toy: Checkout, tmp_path: Path, command: Command, at_most: int | None) -> int:
+def faults_at(
+    toy: Checkout,
+    tmp_path: Path,
+    command: Command,
+    chosen: Callable[[list[injection.Point]], Iterable[injection.Fault]],
+) -> int:
     start = toy.copy(tmp_path / "start")
     command.prepare(start)
     old = kept(start)
@@ -35,11 +45,10 @@ def faults_at(toy: Checkout, tmp_path: Path, command: Command, at_most: int | No
     new = kept(checkout)
     assert new != old or command is COMMANDS["postproof sync"], "it had something to do"
     tries = 0
-    points = injection.points(log, place, KINDS)
-    for fault in injection.each(points, at_most) if at_most else injection.in_turn(injection.distinct(points)):
+    for fault in chosen(injection.points(log, place, KINDS)):
         shutil.rmtree(place)
         checkout = start.copy(place)
-        done = under_strace(checkout, log, command.line, *fault.options)
+        done = under_strace(checkout, log, command.line, fault)
         said = done.stdout + done.stderr
         assert injection.was_injected(log), fault
         assert "this is a bug in postproof" not in said, f"{fault}\n{said}"
@@ -57,8 +66,19 @@ def faults_at(toy: Checkout, tmp_path: Path, command: Command, at_most: int | No
 @pytest.mark.fault("killed, EIO or ENOSPC at a system call", "an engine")
 @pytest.mark.parametrize("name", COMMANDS)
 def test_many_faults(toy, tmp_path, survived, name):
-    at_most = None if os.environ.get(injection.ALL) else COMMANDS[name].faults
-    survived(faults_at(toy, tmp_path, COMMANDS[name], at_most), name)
+    command = COMMANDS[name]
+    survived(faults_at(toy, tmp_path, command, lambda points: injection.each(points, command.faults)), name)
+
+
+@pytest.mark.slow
+@pytest.mark.fault("at each site: killed, or EIO or ENOSPC", "an engine")
+@pytest.mark.parametrize("part", injection.PARTS)
+@pytest.mark.parametrize("name", COMMANDS)
+def test_faults_at_each_site(toy, tmp_path, survived, name, part):
+    def chosen(points: list[injection.Point]) -> list[injection.Fault]:
+        return injection.part_of(injection.in_turn(injection.distinct(points)), part)
+
+    survived(faults_at(toy, tmp_path, COMMANDS[name], chosen), name)
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 """A job that is killed, or refused, at any of its system calls leaves whole files, and the next run the same bytes."""
 
-import os
 import shutil
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -43,20 +43,19 @@ def alone(start, kind: Kind) -> int:
     return process.exitcode
 
 
-def every_fault(job, start, folder: Path, kind: Kind, at_most: int | None) -> int:
-    """Causes each fault, or so many of them, and looks at what is left and what the next run makes; how many.
-
-    Each: at the first and the last call of every site.
-    """
+def faults_at(
+    job, start, folder: Path, kind: Kind, chosen: Callable[[list[injection.Point]], Iterable[injection.Fault]]
+) -> int:
+    """Causes the faults chosen, and looks at what is left and what the next run makes; how many."""
     before = folder.parent / "before"
     shutil.copytree(folder, before)
     was = contents(before)
     with_old_outputs(before, folder, kind)
     assert job(kind) == 0
-    points = injection.points(job.log, folder)
+    faults = chosen(injection.points(job.log, folder))
     whole = of_jobs(contents("."))
     tries = 0
-    for fault in injection.each(points if at_most else injection.distinct(points), at_most):
+    for fault in faults:
         with_old_outputs(before, folder, kind)
         code = job(kind, fault)
         assert injection.was_injected(job.log), fault
@@ -77,7 +76,7 @@ def every_fault(job, start, folder: Path, kind: Kind, at_most: int | None) -> in
 @pytest.mark.fault("killed, EIO or ENOSPC at a system call", "a job")
 @pytest.mark.parametrize("name", KINDS)
 def test_some_faults(job, start, folder, survived, name):
-    survived(every_fault(job, start, folder, KINDS[name], at_most=3), name)
+    survived(faults_at(job, start, folder, KINDS[name], lambda points: injection.each(points, at_most=3)), name)
 
 
 @pytest.mark.slow
@@ -85,5 +84,18 @@ def test_some_faults(job, start, folder, survived, name):
 @pytest.mark.fault("killed, EIO or ENOSPC at a system call", "a job")
 @pytest.mark.parametrize("name", KINDS)
 def test_many_faults(job, start, folder, survived, name):
-    at_most = None if os.environ.get(injection.ALL) else 8
-    survived(every_fault(job, start, folder, KINDS[name], at_most), name)
+    survived(faults_at(job, start, folder, KINDS[name], lambda points: injection.each(points, at_most=8)), name)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(36000)
+@pytest.mark.fault("at each site: killed, EIO or ENOSPC, once and lasting", "a job")
+@pytest.mark.parametrize("part", injection.PARTS)
+@pytest.mark.parametrize("name", KINDS)
+def test_faults_at_each_site(job, start, folder, survived, name, part):
+    """At the first and the last call of each."""
+
+    def chosen(points: list[injection.Point]) -> list[injection.Fault]:
+        return injection.part_of(injection.each(injection.distinct(points)), part)
+
+    survived(faults_at(job, start, folder, KINDS[name], chosen), name)

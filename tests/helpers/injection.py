@@ -17,7 +17,7 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
@@ -32,6 +32,8 @@ CALLS = {
     "chmod": ("chmod", "fchmod", "fchmodat"),
 }
 ALL = "POSTPROOF_ALL_FAULTS"  # environment variable of `make test-all`: faults at each site, for hours
+# Of a command's faults at each site, each part a test, so that workers share a long command; none without ALL.
+PARTS = range(12) if os.environ.get(ALL) else ()
 KILLED = "killed"
 ERRORS = ("EIO", "ENOSPC")
 _LINE = re.compile(r"(\d+) +(\w+)\((.*)")
@@ -155,6 +157,11 @@ def in_turn(found: Sequence[Point]) -> Iterator[Fault]:
     for turn, point in enumerate(found):
         errors = _errors(point)
         yield from (Fault(point, KILLED), errors[turn % len(errors)])
+
+
+def part_of(faults: Iterable[Fault], part: int) -> list[Fault]:
+    """Every so many of them: all parts together are all."""
+    return list(faults)[part :: len(PARTS)]
 
 
 def _errors(point: Point) -> list[Fault]:

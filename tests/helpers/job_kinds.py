@@ -112,7 +112,16 @@ def with_old_outputs(before: Path, folder: Path, kind: Kind) -> None:
 
 def of_jobs(found: dict[str, bytes]) -> dict[str, bytes]:
     """Without the log, and without what says when."""
-    return {path: timeless(path, content) for path, content in found.items() if path != LOG}
+    return {
+        path: timeless(path, content)
+        for path, content in found.items()
+        if path != LOG and not is_a_try_of_tempfile(path, content)
+    }
+
+
+def is_a_try_of_tempfile(path: str, content: bytes) -> bool:
+    """Python, in pip, writes such a file to see where it may write, last in the working directory; and removes it."""
+    return content == b"blat" and re.fullmatch(r"[a-z0-9_]{8}", path) is not None
 
 
 def timeless(path: str, content: bytes) -> bytes:
@@ -127,6 +136,8 @@ def check_what_remains(found: dict[str, bytes], whole: dict[str, bytes], before:
     for path, content in found.items():
         name = Path(path).name
         if path == LOG or re.fullmatch(r"\..+\.tmp\d+(\.\w+)?", name):
+            continue
+        if is_a_try_of_tempfile(path, content):
             continue
         if path.startswith(receipts.CACHE.as_posix()):
             assert files.md5(path) == "".join(Path(path).parts[-2:]), f"{path} is not what its name says"
