@@ -44,13 +44,17 @@ def faults_at(
     assert done.returncode == 0, done.stderr
     new = kept(checkout)
     assert new != old or command is COMMANDS["postproof sync"], "it had something to do"
-    tries = 0
+    tries = missed = 0
     for fault in chosen(injection.points(log, place, KINDS)):
         shutil.rmtree(place)
         checkout = start.copy(place)
         done = under_strace(checkout, log, command.line, fault)
         said = done.stdout + done.stderr
-        assert injection.was_injected(log), fault
+        if not injection.was_injected(log):
+            # Snakemake's threads share the calls in another way each time, and strace counts those of each.
+            assert done.returncode == 0, f"{fault}\n{said}"
+            missed += 1
+            continue
         assert "this is a bug in postproof" not in said, f"{fault}\n{said}"
         check_what_remains(checkout, old, new)
         free(checkout)
@@ -59,6 +63,7 @@ def faults_at(
         after = kept(checkout)
         assert sorted(path for path in {*after, *new} if after.get(path) != new.get(path)) == [], fault
         tries += 1
+    assert tries > missed
     return tries
 
 
