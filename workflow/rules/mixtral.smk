@@ -162,7 +162,7 @@ rule train_full:
         device=section("device"),
         draws="own",
     shell:
-        job(SWEEP + " --on-gpu {params.on_gpu}")
+        job(f"{SWEEP} --on-gpu {{params.on_gpu}}")
 
 
 use rule isoflop_metrics as full_metrics with:
